@@ -1,0 +1,95 @@
+package href
+
+import "strconv"
+
+// Page is a page of the wiki, read.
+func Page(title string) string { return "/wiki/" + slug(title) }
+
+// PageRevision is one revision of a page, for ever.
+func PageRevision(title string, revision int64) string {
+	return query(Page(title), "revision", positive(revision))
+}
+
+// PageEdit is the form that edits a page; the same path takes POST.
+func PageEdit(title string) string { return "/edit/" + slug(title) }
+
+// PageUndo is the form that takes one revision back.
+func PageUndo(title string, revision int64) string {
+	return query(PageEdit(title), "undo", positive(revision))
+}
+
+// PageHistory lists a page's revisions older than before; 0 begins at the newest.
+func PageHistory(title string, before int64) string {
+	return query("/history/"+slug(title), "before", positive(before))
+}
+
+// PageDiff compares two revisions of a page; with zeroes it is the action of
+// the form that chooses them.
+func PageDiff(title string, old, new int64) string {
+	return query("/diff/"+slug(title), "old", positive(old), "new", positive(new))
+}
+
+// PageWatch puts a page on the member's watchlist or takes it off; POST.
+func PageWatch(title string) string { return "/watch/" + slug(title) }
+
+// PageProtect is the form that protects or hides; moderators only.
+func PageProtect(title string) string { return "/protect/" + slug(title) }
+
+// PageNew starts a page by its title.
+func PageNew() string { return "/edit" }
+
+// Talk is the discussion of a page.
+func Talk(title string) string { return "/talk/" + slug(title) }
+
+// TalkReply answers a comment; POST.
+func TalkReply(title string, comment int64) string {
+	return Talk(title) + "/" + strconv.FormatInt(comment, 10)
+}
+
+// Members lists the members.
+func Members() string { return "/members" }
+
+// Member is one member's page.
+func Member(id int64) string { return at("/members", id, "") }
+
+// MemberContributions lists a member's acts.
+func MemberContributions(id int64) string { return at("/members", id, "/contributions") }
+
+// MemberTalk is the member's talk page.
+func MemberTalk(id int64) string { return at("/members", id, "/talk") }
+
+// MemberGroups is the form that gives and takes rights; for those who may.
+func MemberGroups(id int64) string { return at("/members", id, "/groups") }
+
+// MemberLeave ends a membership; POST, one's own only.
+func MemberLeave(id int64) string { return at("/members", id, "/leave") }
+
+// Agreements are the contributor agreements and their acceptance.
+func Agreements() string { return "/agreements" }
+
+// Agreement is one agreement; it takes POST to accept it.
+func Agreement(id int64) string { return at("/agreements", id, "") }
+
+// Nodes are the member's own nodes.
+func Nodes() string { return "/nodes" }
+
+// AllNodes lists every node of the community.
+func AllNodes() string { return "/nodes/all" }
+
+// NodeNew is the form that makes a join token; the same path takes POST.
+func NodeNew() string { return "/nodes/new" }
+
+// Node is one node.
+func Node(id int64) string { return at("/nodes", id, "") }
+
+// NodeLimits sets what the node may use; POST.
+func NodeLimits(id int64) string { return at("/nodes", id, "/limits") }
+
+// NodePause stops a node from being drawn, or lets it again; POST.
+func NodePause(id int64) string { return at("/nodes", id, "/pause") }
+
+// NodeRetire ends a node for good; POST.
+func NodeRetire(id int64) string { return at("/nodes", id, "/retire") }
+
+// NodeAPI is the prefix of the protocol between nodes and the platform.
+func NodeAPI() string { return "/api/node/" }
