@@ -1,0 +1,146 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// Tx is the transaction of an act. Steps take it and join the act.
+type Tx struct {
+	pgx.Tx
+	Actor governance.Actor
+
+	trail  *Trail
+	now    time.Time
+	failed error // of Now, which returns no error; Act reports it
+}
+
+// Now returns the act's time: the database's clock, read at the first call,
+// which belongs after the act's locks; the same at every later call, and in
+// the entry. UTC, whole microseconds.
+func (tx *Tx) Now(ctx context.Context) time.Time {
+	if !tx.now.IsZero() || tx.failed != nil {
+		return tx.now
+	}
+	const q = `select clock_timestamp()`
+	var now time.Time
+	if err := tx.QueryRow(ctx, q).Scan(&now); err != nil {
+		tx.failed = fmt.Errorf("read the database's clock: %w", err)
+		return time.Time{}
+	}
+	tx.now = now.UTC().Add(tx.trail.offset()).Truncate(time.Microsecond)
+	return tx.now
+}
+
+// Enqueue inserts a job that exists if and only if the act commits.
+func (tx *Tx) Enqueue(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
+	if _, err := tx.trail.jobs.InsertTx(ctx, tx.Tx, args, opts); err != nil {
+		return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// EnqueueAt inserts a job to be run at a time of the act's clock. The job's
+// worker reads that clock again and acts only when the time has come.
+func (tx *Tx) EnqueueAt(ctx context.Context, args river.JobArgs, at time.Time) error {
+	return tx.Enqueue(ctx, args, &river.InsertOpts{ScheduledAt: at.Add(-tx.trail.offset())})
+}
+
+// Name sets what a person reads for a reference. The log holds references
+// only, so that a name can change and be forgotten.
+func (tx *Tx) Name(ctx context.Context, ref governance.Ref, name string) error {
+	const upsert = `insert into names (ref, name) values (@ref, @name) on conflict (ref) do update set name = @name`
+	if _, err := tx.Exec(ctx, upsert, pgx.StrictNamedArgs{"ref": ref, "name": name}); err != nil {
+		return fmt.Errorf("name %s: %w", ref, err)
+	}
+	return nil
+}
+
+// record writes the act's entry, and its receipt beside the operation.
+func (tx *Tx) record(ctx context.Context, ev Event) (Receipt, error) {
+	now := tx.Now(ctx)
+	if tx.failed != nil {
+		return Receipt{}, tx.failed
+	}
+	e, err := newEntry(tx.Actor, now, ev)
+	if err != nil {
+		return Receipt{}, err
+	}
+	data, err := e.Encode()
+	if err != nil {
+		return Receipt{}, err
+	}
+	args := pgx.StrictNamedArgs{
+		"at": e.At, "kind": e.Kind, "actor": e.Actor, "subject": e.Subject, "refs": e.Refs(), "data": data,
+	}
+	receipt := Receipt{Subject: ev.Subject()}
+	if h, ok := ev.(heldEvent); ok && h.Held() != "" {
+		const hold = `
+			insert into audit_held (release, at, kind, actor, subject, refs, data)
+			values (@release, @at, @kind, @actor, @subject, @refs, @data)`
+		args["release"] = h.Held()
+		if _, err := tx.Exec(ctx, hold, args); err != nil {
+			return Receipt{}, fmt.Errorf("hold %s entry: %w", e.Kind, err)
+		}
+	} else {
+		const append = `
+			insert into audit_entries (at, kind, actor, subject, refs, data)
+			values (@at, @kind, @actor, @subject, @refs, @data) returning id`
+		if err := tx.QueryRow(ctx, append, args).Scan(&receipt.Entry); err != nil {
+			return Receipt{}, fmt.Errorf("append %s entry: %w", e.Kind, err)
+		}
+	}
+	if tx.Actor.Operation.ID == "" {
+		return receipt, nil
+	}
+	const done = `
+		update audit_operations set entry = nullif(@entry, 0), subject = @subject
+		where actor = @actor and operation = @operation`
+	doneArgs := pgx.StrictNamedArgs{
+		"entry": int64(receipt.Entry), "subject": receipt.Subject,
+		"actor": tx.Actor.Ref(), "operation": tx.Actor.Operation.ID,
+	}
+	if _, err := tx.Exec(ctx, done, doneArgs); err != nil {
+		return Receipt{}, fmt.Errorf("record operation: %w", err)
+	}
+	return receipt, nil
+}
+
+// Release lets the entries that were held under a name into the log, in the
+// order of their leaf hashes, so that the log does not tell in which order
+// ballots were cast. It is a step of the act that closes the poll.
+func (tx *Tx) Release(ctx context.Context, name string) (int64, error) {
+	const move = `
+		insert into audit_entries (at, kind, actor, subject, refs, data)
+		select at, kind, actor, subject, refs, data from audit_held where release = @release
+		order by sha256('\x00'::bytea || data)`
+	args := pgx.StrictNamedArgs{"release": name}
+	tag, err := tx.Exec(ctx, move, args)
+	if err != nil {
+		return 0, fmt.Errorf("release entries of %s: %w", name, err)
+	}
+	const clear = `delete from audit_held where release = @release`
+	if _, err := tx.Exec(ctx, clear, args); err != nil {
+		return 0, fmt.Errorf("release entries of %s: %w", name, err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// Index returns the position in the log of an entry that this transaction may
+// rely on, or a Conflict while it is pending.
+func (tx *Tx) Index(ctx context.Context, id governance.EntryID) (int64, error) {
+	const q = `select idx from audit_entries where id = @id`
+	var idx *int64
+	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&idx); err != nil {
+		return 0, fmt.Errorf("index of entry %d: %w", id, err)
+	}
+	if idx == nil {
+		return 0, governance.Errorf(governance.Conflict, "Entry %d is not in the log yet.", id)
+	}
+	return *idx, nil
+}
