@@ -1,0 +1,134 @@
+package tokenizer
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestEncodeIsTheBytes(t *testing.T) {
+	if got, want := Encode("aé\n"), []int32{97, 195, 169, 10}; !slices.Equal(got, want) {
+		t.Errorf("Encode = %v, want %v", got, want)
+	}
+	if got := Encode(""); len(got) != 0 {
+		t.Errorf("Encode of nothing = %v", got)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		ids  []int32
+		want string
+	}{
+		{"nothing", nil, ""},
+		{"two bytes", []int32{195, 169}, "é"},
+		{"half a character", []int32{97, 195}, "a�"},
+		{"half, then a letter", []int32{195, 97}, "�a"},
+		{"four bytes cut at three", []int32{0xf0, 0x9f, 0x98}, "���"},
+		{"cut character before a whole one", []int32{0xf0, 0x9f, 195, 169}, "��é"},
+		{"continuation alone", []int32{0x80, 0x80}, "��"},
+		{"surrogate", []int32{0xed, 0xa0, 0x80}, "���"},
+		{"outside", []int32{97, 256, -1, 98}, "a��b"},
+		{"outside within a character", []int32{195, 300, 169}, "���"},
+	} {
+		if got := Decode(tt.ids); got != tt.want {
+			t.Errorf("%s: Decode(%v) = %q, want %q", tt.name, tt.ids, got, tt.want)
+		}
+	}
+}
+
+func TestDecodeIsTheInverseOfEncode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text")
+		if got := Decode(Encode(text)); got != text {
+			t.Fatalf("Decode(Encode(%q)) = %q", text, got)
+		}
+	})
+}
+
+func TestDecodeIsLikeGoOnAnyBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")
+		got := Decode(Encode(string(raw)))
+		if want := string([]rune(string(raw))); got != want {
+			t.Fatalf("Decode(%x) = %q, want %q", raw, got, want)
+		}
+	})
+}
+
+func TestCharactersAreGPT2s(t *testing.T) {
+	for b, want := range map[byte]rune{0: 'Ā', '\n': 'Ċ', ' ': 'Ġ', '!': '!', '~': '~', 0x7f: 'ġ', 0xa0: 'ł', 0xad: 'Ń', 0xff: 'ÿ'} {
+		if got := characters[b]; got != want {
+			t.Errorf("byte %#02x is written %q, want %q", b, got, want)
+		}
+	}
+	seen := map[rune]bool{}
+	for b, c := range characters {
+		if seen[c] {
+			t.Errorf("byte %#02x shares %q", b, c)
+		}
+		seen[c] = true
+	}
+}
+
+func TestReadTakesWhatWriteWrites(t *testing.T) {
+	var b bytes.Buffer
+	if err := Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if err := Read(strings.NewReader(text)); err != nil {
+		t.Errorf("Read: %v", err)
+	}
+	for _, tt := range []struct{ name, old, new string }{
+		{"not JSON", "{", ""},
+		{"another id", `"a": 97`, `"a": 98`},
+		{"another character", `"a": 97`, `"☃": 97`},
+		{"one entry less", `"a": 97,`, ``},
+		{"word pieces", `"BPE"`, `"WordPiece"`},
+		{"merges", `"merges": []`, `"merges": ["a b"]`},
+		{"prefix space", `"add_prefix_space": false`, `"add_prefix_space": true`},
+		{"no byte level", `"ByteLevel"`, `"Whitespace"`},
+		{"normalizer", `"normalizer": null`, `"normalizer": {"type":"Lowercase"}`},
+		{"post-processor", `"post_processor": null`, `"post_processor": {"type":"BertProcessing"}`},
+		{"added tokens", `"added_tokens": []`, `"added_tokens": [{"id":256}]`},
+		{"dropout", `"dropout": null`, `"dropout": 0.1`},
+		{"too long", `{`, `{` + strings.Repeat(" ", maxFile)},
+	} {
+		edited := strings.Replace(text, tt.old, tt.new, 1)
+		if edited == text {
+			t.Fatalf("%s: nothing to edit", tt.name)
+		}
+		if err := Read(strings.NewReader(edited)); err == nil {
+			t.Errorf("%s: Read took it", tt.name)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	var b bytes.Buffer
+	if err := Write(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Add([]byte(`{"model":{"type":"BPE","vocab":{}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := Read(bytes.NewReader(data)); err == nil && !bytes.Contains(data, []byte("255")) {
+			t.Fatalf("took a file without id 255: %q", data)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("\xf0\x9f\x98a"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if got := Decode(Encode(string(data))); !utf8.ValidString(got) {
+			t.Fatalf("Decode(%x) = %q", data, got)
+		}
+	})
+}
