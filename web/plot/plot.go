@@ -52,6 +52,9 @@ func num(v float64) string {
 	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
 }
 
+// short writes a value of an axis with at most six digits.
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+
 // path joins points to a line; x and y map values to coordinates.
 func path(points []Point, x, y func(float64) float64) string {
 	var b strings.Builder
@@ -75,11 +78,15 @@ func scale(from, to, lo, hi float64) func(float64) float64 {
 	}
 }
 
+// largest is the greatest magnitude that is drawn; beyond it sums overflow and
+// a figure says nothing.
+const largest = 1e12
+
 // finite leaves out points that cannot be drawn.
 func finite(points []Point) []Point {
 	kept := make([]Point, 0, len(points))
 	for _, p := range points {
-		if s := p.X + p.Y; !math.IsNaN(s) && !math.IsInf(s, 0) {
+		if math.Abs(p.X) <= largest && math.Abs(p.Y) <= largest {
 			kept = append(kept, p)
 		}
 	}
