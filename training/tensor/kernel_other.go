@@ -1,0 +1,16 @@
+//go:build !amd64
+
+package tensor
+
+// best: other processors run plain Go.
+const best = int32(levelPortable)
+
+func tile8x32(_ int32, k int, a []float32, rs, cs int, b, c []float32, ldc, add int) {
+	for i := range 8 {
+		tilePortable(k, a[i*rs:], cs, b, c[i*ldc:], add)
+	}
+}
+
+func tile1x32(_ int32, k int, a []float32, cs int, b, c []float32, add int) {
+	tilePortable(k, a, cs, b, c, add)
+}

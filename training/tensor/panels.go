@@ -1,0 +1,158 @@
+package tensor
+
+import "fmt"
+
+// panelWidth is the number of columns of one panel: two AVX-512 registers.
+const panelWidth = 32
+
+// Panels hold the right-hand matrix B (K × N) of a product as the kernels read
+// it: panels of 32 columns, each panel K rows of 32 floats, the last padded
+// with zeros. One load serves many products (a weight that many tokens meet,
+// the keys of a head that all query blocks meet).
+type Panels struct {
+	k, n int
+	data []float32
+}
+
+func (p *Panels) reset(k, n int) {
+	p.k, p.n = k, n
+	need := (n + panelWidth - 1) / panelWidth * panelWidth * k
+	if cap(p.data) < need {
+		p.data = make([]float32, need)
+	}
+	p.data = p.data[:need]
+}
+
+// Load takes b (K × N).
+func (p *Panels) Load(b Matrix) {
+	b.check()
+	p.reset(b.Rows, b.Cols)
+	p.load(b, 0, p.count())
+}
+
+// LoadT takes the transpose of b (N × K): B[k][n] = b[n][k].
+func (p *Panels) LoadT(b Matrix) {
+	b.check()
+	p.reset(b.Cols, b.Rows)
+	p.loadT(b, 0, p.count())
+}
+
+func (p *Panels) count() int { return (p.n + panelWidth - 1) / panelWidth }
+
+// load fills panels lo to hi.
+func (p *Panels) load(b Matrix, lo, hi int) {
+	for q := lo; q < hi; q++ {
+		dst := p.data[q*p.k*panelWidth : (q+1)*p.k*panelWidth]
+		w := min(panelWidth, p.n-q*panelWidth)
+		for k := range p.k {
+			row := dst[k*panelWidth : (k+1)*panelWidth]
+			src := b.Data[k*b.Stride+q*panelWidth:]
+			if w == panelWidth {
+				*(*[panelWidth]float32)(row) = *(*[panelWidth]float32)(src)
+				continue
+			}
+			clear(row[copy(row, src[:w]):])
+		}
+	}
+}
+
+// loadT fills panels lo to hi from the transpose.
+func (p *Panels) loadT(b Matrix, lo, hi int) {
+	for q := lo; q < hi; q++ {
+		dst := p.data[q*p.k*panelWidth : (q+1)*p.k*panelWidth]
+		w := min(panelWidth, p.n-q*panelWidth)
+		if w < panelWidth {
+			clear(dst)
+		}
+		j := 0
+		for ; j+4 <= w; j += 4 {
+			r0, r1 := b.Row(q*panelWidth+j), b.Row(q*panelWidth+j+1)
+			r2, r3 := b.Row(q*panelWidth+j+2), b.Row(q*panelWidth+j+3)
+			r1, r2, r3 = r1[:len(r0)], r2[:len(r0)], r3[:len(r0)]
+			for k, v := range r0 {
+				d := dst[k*panelWidth+j : k*panelWidth+j+4 : k*panelWidth+j+4]
+				d[0], d[1], d[2], d[3] = v, r1[k], r2[k], r3[k]
+			}
+		}
+		for ; j < w; j++ {
+			for k, v := range b.Row(q*panelWidth + j) {
+				dst[k*panelWidth+j] = v
+			}
+		}
+	}
+}
+
+// left is the left-hand matrix by strides, so that A and its transpose are
+// read in place: element (i, l) is data[i*rs + l*cs].
+type left struct {
+	data   []float32
+	rs, cs int
+}
+
+// Mul sets c (M × n) to a (M × kk) times rows k0 to k0+kk of B and its first n
+// columns, or adds to c if add.
+func (p *Panels) Mul(c, a Matrix, k0 int, add bool) {
+	c.check()
+	a.check()
+	p.fits(c, a.Rows, a.Cols, k0)
+	p.mul(c, left{a.Data, a.Stride, 1}, 0, c.Rows, a.Cols, k0, add)
+}
+
+// MulT is Mul with the transpose of a (kk × M) on the left.
+func (p *Panels) MulT(c, a Matrix, k0 int, add bool) {
+	c.check()
+	a.check()
+	p.fits(c, a.Cols, a.Rows, k0)
+	p.mul(c, left{a.Data, 1, a.Stride}, 0, c.Rows, a.Rows, k0, add)
+}
+
+func (p *Panels) fits(c Matrix, m, kk, k0 int) {
+	if c.Rows != m || c.Cols > p.n || k0 < 0 || k0+kk > p.k {
+		panic(fmt.Sprintf("tensor: %d × %d from %d × %d at %d of %d × %d panels", c.Rows, c.Cols, m, kk, k0, p.k, p.n))
+	}
+}
+
+// mul computes rows lo to hi of c.
+func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
+	if c.Cols == 0 {
+		return
+	}
+	plus := 0
+	if add {
+		plus = 1
+	}
+	if kk == 0 {
+		for i := lo; i < hi && !add; i++ {
+			clear(c.Row(i))
+		}
+		return
+	}
+	level := level.Load()
+	for j := 0; j < c.Cols; j += panelWidth {
+		b := p.data[j*p.k+k0*panelWidth:]
+		w := min(panelWidth, c.Cols-j)
+		i := lo
+		for ; i+8 <= hi; i += 8 {
+			at := a.data[i*a.rs:]
+			if w == panelWidth {
+				tile8x32(level, kk, at, a.rs, a.cs, b, c.Data[i*c.Stride+j:], c.Stride, plus)
+				continue
+			}
+			var edge [8 * panelWidth]float32
+			for r := range 8 {
+				copy(edge[r*panelWidth:], c.Data[(i+r)*c.Stride+j:][:w])
+			}
+			tile8x32(level, kk, at, a.rs, a.cs, b, edge[:], panelWidth, plus)
+			for r := range 8 {
+				copy(c.Data[(i+r)*c.Stride+j:][:w], edge[r*panelWidth:])
+			}
+		}
+		for ; i < hi; i++ {
+			var edge [panelWidth]float32
+			row := c.Data[i*c.Stride+j:][:w]
+			copy(edge[:], row)
+			tile1x32(level, kk, a.data[i*a.rs:], a.cs, b, edge[:], plus)
+			copy(row, edge[:])
+		}
+	}
+}
