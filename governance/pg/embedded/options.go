@@ -1,0 +1,23 @@
+package embedded
+
+import "log/slog"
+
+// Options say where the database lives and how careful it is.
+type Options struct {
+	// Dir holds everything of this server; it is made when missing.
+	Dir string
+	// Log gets one line when a database is created or recovered. Nil is silent.
+	Log *slog.Logger
+	// Fast is for tests: the disk is never synced and 200 connections are
+	// allowed instead of 60. A crash of the machine loses the database; a
+	// crash of Postgres alone does not.
+	Fast bool
+}
+
+// The names inside the server. There is one role, because the folder of the
+// socket is what keeps others out.
+const (
+	superuser = "althing"
+	database  = "althing"
+	port      = "5432" // only a part of the socket's name
+)

@@ -1,0 +1,75 @@
+// Package migrations holds the schema as numbered SQL files and brings a
+// database up to it. Files go forward only and are never edited once merged;
+// the program of yesterday must run on the schema of today, because two
+// servers are never replaced in the same second.
+package migrations
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// Files are the goose files of our own tables. River brings its own.
+//
+//go:embed *.sql
+var Files embed.FS
+
+// advisory is the key of the lock that lets one server migrate at a time. Any
+// number does, as long as nothing else in the database uses it.
+const advisory = 0x616c7468696e67 // "althing"
+
+// Up applies what is missing of our files and then of River's, and nothing
+// when nothing is missing. Two servers may call it at once: the second waits
+// for the first. Each file is one transaction together with its number, so a
+// crash leaves the schema before or after a file and never inside one.
+//
+// The limits of the pool do not bind here: a migration may take longer than a
+// page, and it must wait for locks rather than fail.
+func Up(ctx context.Context, pool *pgxpool.Pool) error {
+	config := pool.Config()
+	config.MaxConns = 4
+	config.MinConns, config.MinIdleConns = 0, 0
+	for _, limit := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		config.ConnConfig.RuntimeParams[limit] = "0"
+	}
+	own, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("connect for migrations: %w", err)
+	}
+	defer own.Close()
+
+	lock, err := own.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect for migrations: %w", err)
+	}
+	defer lock.Release() // the session ends with the pool, and with it the lock
+	if _, err := lock.Exec(ctx, `select pg_advisory_lock($1)`, int64(advisory)); err != nil {
+		return fmt.Errorf("wait for other migrations: %w", err)
+	}
+
+	db := stdlib.OpenDBFromPool(own)
+	defer db.Close()
+	ours, err := goose.NewProvider(goose.DialectPostgres, db, Files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if _, err := ours.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	river, err := rivermigrate.New(riverpgxv5.New(own), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return fmt.Errorf("read River's migrations: %w", err)
+	}
+	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate River: %w", err)
+	}
+	return nil
+}
