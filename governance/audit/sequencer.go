@@ -195,7 +195,7 @@ func (s *Sequencer) sign(ctx context.Context) error {
 }
 
 // promised opens the last signed checkpoint and checks that the present tree
-// continues it.
+// continues it, and that the stored hashes still give both roots.
 func (s *Sequencer) promised(ctx context.Context, old []byte, current translog.Checkpoint) (translog.Checkpoint, error) {
 	if old == nil {
 		return translog.Checkpoint{}, nil
@@ -207,11 +207,16 @@ func (s *Sequencer) promised(ctx context.Context, old []byte, current translog.C
 	if older.Size > current.Size {
 		return translog.Checkpoint{}, fmt.Errorf("%w: %d entries were signed, the database has %d", ErrFork, older.Size, current.Size)
 	}
-	root, err := tlog.TreeHash(older.Size, &hashReader{ctx: ctx, db: s.trail.pool})
-	if err != nil {
-		return translog.Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
+	for _, c := range []translog.Checkpoint{older, current} {
+		root, err := tlog.TreeHash(c.Size, &hashReader{ctx: ctx, db: s.trail.pool})
+		if err != nil {
+			return translog.Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
+		}
+		if root != c.Root {
+			return translog.Checkpoint{}, fmt.Errorf("%w: the stored hashes of %d entries give another root", ErrFork, c.Size)
+		}
 	}
-	if !bytes.Equal(root[:], older.Root[:]) {
+	if older.Size == current.Size && older.Root != current.Root {
 		return translog.Checkpoint{}, fmt.Errorf("%w: the first %d entries have another root than was signed", ErrFork, older.Size)
 	}
 	return older, nil
