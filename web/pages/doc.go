@@ -38,3 +38,11 @@ func number(n int) ui.Cell { return plain(ui.Count(int64(n))) }
 
 // chip makes a cell of a state.
 func chip(c ui.Chip) ui.Cell { return ui.Cell{Chip: c} }
+
+// dash makes a cell of words, or of a dash where there are none.
+func dash(text string) ui.Cell {
+	if text == "" {
+		return plain("–")
+	}
+	return plain(text)
+}

@@ -9,7 +9,8 @@ type Input struct {
 
 // TextInput is a field of one line or, in TextArea, of several.
 type TextInput struct {
-	ID           string // also the name
+	ID           string // unique on the page
+	Name         string // sent with the form; the ID when empty
 	Label        string
 	Description  string // under the label: what to write
 	Help         Rich   // under the field: where to learn more
@@ -32,7 +33,8 @@ type TextInput struct {
 
 // Options is a choice: radios, a select or checkboxes.
 type Options struct {
-	ID          string // also the name
+	ID          string // unique on the page
+	Name        string // sent with the form; the ID when empty
 	Label       string
 	Description string
 	Problem     string
@@ -121,4 +123,15 @@ func status(class, problem string) string {
 		return class + " " + class + "--status-error"
 	}
 	return class
+}
+
+func (t TextInput) name() string { return either(t.Name, t.ID) }
+
+func (o Options) name() string { return either(o.Name, o.ID) }
+
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }
