@@ -6,13 +6,17 @@ package migrations
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 )
@@ -72,4 +76,29 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("migrate River: %w", err)
 	}
 	return nil
+}
+
+// Fingerprint names the schema that Up leads to: a hash over our files and
+// River's. Tests use it to tell whether a migrated template is still good.
+func Fingerprint() (string, error) {
+	sum := sha256.New()
+	river := riverpgxv5.New(nil).GetMigrationFS(riverdriver.MigrationLineMain)
+	for _, files := range []fs.FS{Files, river} {
+		err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := fs.ReadFile(files, name)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(sum, "%s %d\n", name, len(text))
+			sum.Write(text)
+			return nil
+		})
+		if err != nil {
+			return "", fmt.Errorf("read the migrations: %w", err)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }

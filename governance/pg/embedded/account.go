@@ -125,7 +125,7 @@ func (a account) canEnter(dir string) error {
 			bit = 0o010
 		}
 		if info.Mode()&bit == 0 {
-			return fmt.Errorf("Postgres refuses to run as root, so it runs as %s, who cannot enter %s (mode %04o) on the way to %s; use a directory outside it, such as below /var/lib, or allow it with: chmod o+x %s",
+			return fmt.Errorf("root may not run Postgres, so it runs as %s, who cannot enter %s (mode %04o) on the way to %s; use a directory outside it, such as below /var/lib, or allow it with: chmod o+x %s",
 				a, at, info.Mode().Perm(), dir, at)
 		}
 	}

@@ -5,7 +5,6 @@ package embedded
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -109,8 +108,8 @@ func (s *Server) await(ctx context.Context, logName string) error {
 		case <-slow:
 			s.log.InfoContext(ctx, "database recovers", slog.String("dir", s.data))
 		case <-s.done:
-			return fmt.Errorf("Postgres in %s ended before it was ready (%w); the end of %s:\n%s",
-				s.data, errors.Join(s.exit), logName, tail(logName, 1500))
+			return fmt.Errorf("the database in %s ended before it was ready (%v); the end of %s:\n%s",
+				s.data, s.exit, logName, tail(logName, 1500))
 		case <-ctx.Done():
 			return fmt.Errorf("wait for Postgres in %s: %w", s.data, ctx.Err())
 		}

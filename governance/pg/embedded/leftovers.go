@@ -114,3 +114,22 @@ func processExists(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
+
+// StopLeftover stops what an earlier run left at work in dir, without starting
+// anything. It is for a caller that holds a lock of its own on dir and wants to
+// remove it, such as a test.
+func StopLeftover(ctx context.Context, dir string) error {
+	real, err := filepath.EvalSymlinks(filepath.Join(dir, "data"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	for _, pid := range backendsIn(real) {
+		if err := endProcess(ctx, pid, syscall.SIGQUIT); err != nil {
+			return err
+		}
+	}
+	return nil
+}

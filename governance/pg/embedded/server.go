@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -132,6 +133,12 @@ func connURL(socket, db string) string {
 
 // PID is the process of the postmaster, for tests of faults.
 func (s *Server) PID() int { return s.pid }
+
+// Processes lists the children of the postmaster, one for each connection and
+// some of its own, for tests of faults. Outside Linux it is empty.
+func (s *Server) Processes() []int {
+	return slices.DeleteFunc(backendsIn(s.data), func(pid int) bool { return pid == s.pid })
+}
 
 // Done is closed when the postmaster has gone, asked or not, so that a site
 // whose database died can end instead of answering errors.

@@ -21,8 +21,14 @@ func (*Server) URL() string { return "" }
 // PID is 0.
 func (*Server) PID() int { return 0 }
 
+// Processes is empty.
+func (*Server) Processes() []int { return nil }
+
 // Done never ends.
 func (*Server) Done() <-chan struct{} { return nil }
 
 // Stop does nothing.
 func (*Server) Stop(context.Context) error { return nil }
+
+// StopLeftover finds nothing.
+func StopLeftover(context.Context, string) error { return nil }

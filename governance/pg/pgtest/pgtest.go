@@ -1,11 +1,14 @@
 // Package pgtest gives every test a real Postgres database of its own, with
 // the whole schema in it, in under a tenth of a second.
 //
-// The first New of a test process starts one server, migrates one database and
-// makes it a template; each test gets a copy and drops it at the end. The
-// server ends with the process, whatever way that goes; its folder is removed
-// by the next process that runs such tests. A machine without Postgres fails
-// these tests and does not skip them.
+// The first New of a test process starts a server, and makes a template of the
+// migrated schema when the last process left none; each test gets a copy of it
+// and drops it at the end. Processes at the same time have a server each, in
+// numbered folders below the temporary folder that the next ones use again.
+// The server ends with the process, whatever way that goes. A machine without
+// Postgres fails these tests and does not skip them.
+//
+// Private gives a test a whole server, to be killed.
 package pgtest
 
 import (
@@ -64,7 +67,7 @@ func URL(t testing.TB) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	name := fmt.Sprintf("test_%d", serial.Add(1))
-	if _, err := s.admin.Exec(ctx, "create database "+name+" template "+template+" strategy file_copy"); err != nil {
+	if _, err := s.admin.Exec(ctx, "create database "+name+" template "+s.template+" strategy file_copy"); err != nil {
 		t.Fatalf("pgtest: copy the template: %v", err)
 	}
 	t.Cleanup(func() {
