@@ -69,7 +69,11 @@ func (t Tie) Sentence(names []string) string {
 		for i, k := range t.DecidedAt {
 			stages[i] = fmt.Sprint(k)
 		}
-		s += " They differed at stage " + sentenceList(stages) + "."
+		label := "stage "
+		if len(stages) > 1 {
+			label = "stages "
+		}
+		s += " They differed at " + label + sentenceList(stages) + "."
 	}
 	if t.ByLot() {
 		if len(t.DecidedAt) > 0 {
