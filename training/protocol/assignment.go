@@ -33,6 +33,9 @@ type Forget struct {
 type Mandate struct {
 	Decision    translog.Inclusion   `json:"decision"`
 	Consistency translog.Consistency `json:"consistency"` // from the size the node named to the checkpoint's
+	// Origin is the decision to train whose campaign an unlearning decision
+	// replays; its recipe is the only one that the replay may use.
+	Origin *translog.Inclusion `json:"origin,omitempty"`
 }
 
 // Decision is the part of an adopted proposal's entry that nodes read. Kind

@@ -1,8 +1,6 @@
 package protocol
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -36,10 +34,8 @@ type Recipe struct {
 
 // ParseRecipe reads a recipe strictly and checks it.
 func ParseRecipe(data []byte) (Recipe, error) {
-	var r Recipe
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	r, err := Decode[Recipe](data)
+	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe: %w", err)
 	}
 	return r, r.Check()
