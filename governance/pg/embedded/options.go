@@ -8,9 +8,9 @@ type Options struct {
 	Dir string
 	// Log gets one line when a database is created or recovered. Nil is silent.
 	Log *slog.Logger
-	// Fast is for tests: the disk is never synced and 200 connections are
-	// allowed instead of 60. A crash of the machine loses the database; a
-	// crash of Postgres alone does not.
+	// Fast is for tests: commits are answered before they are written, the
+	// disk is never synced, and 200 connections are allowed instead of 60. A
+	// crash of Postgres loses the last moments, one of the machine everything.
 	Fast bool
 }
 
