@@ -48,7 +48,7 @@ func (r Rule) asks(n int64) []string {
 		add(true, "%s yes", thousands(yes))
 	}
 	if r.QuorumDen > 0 {
-		add(true, "%s, abstentions included", count(atLeast(n, r.QuorumNum, r.QuorumDen), "ballot", "ballots"))
+		add(true, "%s (abstentions count)", count(atLeast(n, r.QuorumNum, r.QuorumDen), "ballot", "ballots"))
 	}
 	add(r.ShareDen > 0, "%s", shareAsk(r.ShareNum, r.ShareDen))
 	add(r.Ratio > 1, "%s yes for every no", word(r.Ratio))
@@ -58,7 +58,9 @@ func (r Rule) asks(n int64) []string {
 	add(r.GroupDen > 0, "%s of each group of opinion", part(r.GroupNum, r.GroupDen))
 	add(r.Objections && r.Name == "consent", "no open paramount objection")
 	add(r.Objections && r.Name != "consent", "an answer to every objection")
-	add(r.BandDen > 0, "from %s on the word of the closers", share(r.BandNum, r.BandDen))
+	if r.BandDen > 0 && len(list) > 0 {
+		list[len(list)-1] += fmt.Sprintf(", or from %s yes on the word of the closers", share(r.BandNum, r.BandDen))
+	}
 	return list
 }
 
@@ -74,9 +76,10 @@ func (r Rule) fewestYes(n int64) int64 {
 	return yes
 }
 
+// shareAsk says "three yes for every no" where the share is such a ratio.
 func shareAsk(num, den int64) string {
-	if den-num == 1 && num > 1 {
-		return word(num) + " yes for every no"
+	if rest := den - num; rest > 0 && num > rest && num%rest == 0 {
+		return word(num/rest) + " yes for every no"
 	}
 	if num == den {
 		return "no vote against"
