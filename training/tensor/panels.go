@@ -156,3 +156,26 @@ func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
 		}
 	}
 }
+
+// NewPanels returns zeroed panels of a K × N matrix that grows by SetRow or
+// SetColumn, as the keys and values of a decoder do.
+func NewPanels(k, n int) *Panels {
+	p := &Panels{}
+	p.reset(k, n)
+	return p
+}
+
+// SetRow writes row k of B.
+func (p *Panels) SetRow(k int, x []float32) {
+	for j, v := range x[:p.n] {
+		p.data[(j/panelWidth*p.k+k)*panelWidth+j%panelWidth] = v
+	}
+}
+
+// SetColumn writes column j of B.
+func (p *Panels) SetColumn(j int, x []float32) {
+	at := j/panelWidth*p.k*panelWidth + j%panelWidth
+	for k, v := range x[:p.k] {
+		p.data[at+k*panelWidth] = v
+	}
+}
