@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -50,14 +51,11 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 	}
 	defer own.Close()
 
-	lock, err := own.Acquire(ctx)
+	unlock, err := takeTurn(ctx, own)
 	if err != nil {
-		return fmt.Errorf("connect for migrations: %w", err)
+		return err
 	}
-	defer lock.Release() // the session ends with the pool, and with it the lock
-	if _, err := lock.Exec(ctx, `select pg_advisory_lock($1)`, int64(advisory)); err != nil {
-		return fmt.Errorf("wait for other migrations: %w", err)
-	}
+	defer unlock()
 
 	db := stdlib.OpenDBFromPool(own)
 	defer db.Close()
@@ -76,6 +74,37 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("migrate River: %w", err)
 	}
 	return nil
+}
+
+// takeTurn waits until no other server migrates. It asks again and again and
+// does not wait inside Postgres: a statement that waits there holds a
+// snapshot, for which "create index concurrently" of the other server would
+// wait in turn. A server that dies loses its turn with its connection.
+func takeTurn(ctx context.Context, pool *pgxpool.Pool) (unlock func(), err error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect for migrations: %w", err)
+	}
+	for {
+		var mine bool
+		if err := conn.QueryRow(ctx, `select pg_try_advisory_lock($1)`, int64(advisory)).Scan(&mine); err != nil {
+			conn.Release()
+			return nil, fmt.Errorf("ask for the turn to migrate: %w", err)
+		}
+		if mine {
+			return func() {
+				// If this fails the session ends with the pool, and the lock with it.
+				_, _ = conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock($1)`, int64(advisory))
+				conn.Release()
+			}, nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			conn.Release()
+			return nil, fmt.Errorf("wait for another server's migrations: %w", ctx.Err())
+		}
+	}
 }
 
 // Fingerprint names the schema that Up leads to: a hash over our files and
