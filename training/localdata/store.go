@@ -1,0 +1,365 @@
+package localdata
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/tokenizer"
+)
+
+// Store is a node's memory, a directory that only its owner can read:
+//
+//	salt                32 bytes; with it anyone could test guesses of texts
+//	records/<id>        texts that were trained on, so that a round can be
+//	                    replayed after their files changed
+//	manifests/<digest>  what a round trained on; equal ones are kept once
+//	rounds/<number>     the digest of the round's manifest
+//	suppression.json    rules of unlearning cases
+//
+// Files are written under another name and renamed, so a crash or a full disk
+// leaves the old state; a round counts as begun when its file under rounds is
+// there, and what was written before it is found again by the next try. One
+// goroutine of one process uses a store.
+type Store struct {
+	root  *os.Root
+	salt  []byte
+	first map[training.Digest]training.RoundID // first use of each record
+	known map[training.Digest]Entry            // as of its latest round
+	rules []Rule
+	wrap  func(io.Writer) io.Writer // stands before each file; a test fills the disk here
+}
+
+const (
+	saltFile  = "salt"
+	rulesFile = "suppression.json"
+
+	unfinished = ".new" // ends the name of a file while it is written
+)
+
+// ErrPurged says that the store was emptied and remembers nothing.
+var ErrPurged = errors.New("the store was purged")
+
+func recordFile(id training.Digest) string  { return "records/" + id.Hex() }
+func manifestFile(d training.Digest) string { return "manifests/" + d.Hex() }
+func roundFile(id training.RoundID) string  { return "rounds/" + id.String() }
+
+// OpenStore opens the store in dir, and makes it with a fresh salt if there is
+// none.
+func OpenStore(dir string) (*Store, error) {
+	s := &Store{
+		first: map[training.Digest]training.RoundID{},
+		known: map[training.Digest]Entry{},
+		wrap:  func(w io.Writer) io.Writer { return w },
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.root = root
+	if err := s.load(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// load reads everything but the texts, and removes files that a crash left
+// half written.
+func (s *Store) load() error {
+	for _, dir := range []string{"records", "manifests", "rounds", "."} {
+		if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		entries, err := fs.ReadDir(s.root.FS(), dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), unfinished) {
+				continue
+			}
+			if err := s.root.Remove(dir + "/" + e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	salt, err := s.root.ReadFile(saltFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		salt = make([]byte, sha256.Size)
+		rand.Read(salt)
+		err = s.write(saltFile, salt)
+	}
+	if err != nil {
+		return err
+	}
+	if len(salt) != sha256.Size {
+		return fmt.Errorf("salt of %d bytes, want %d", len(salt), sha256.Size)
+	}
+	s.salt = salt
+	if data, err := s.root.ReadFile(rulesFile); err == nil {
+		if err := json.Unmarshal(data, &s.rules); err != nil {
+			return fmt.Errorf("read suppression: %w", err) // training without it would break a decision
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	rounds, err := s.Rounds()
+	if err != nil {
+		return err
+	}
+	for _, round := range rounds {
+		m, err := s.manifest(round)
+		if err != nil {
+			return err
+		}
+		s.remember(m)
+	}
+	return nil
+}
+
+// remember notes the first use of every record that a round trained on.
+func (s *Store) remember(m Manifest) {
+	for _, e := range m.Entries {
+		if e.Part == Train {
+			s.first[e.ID] = e.FirstUse
+			s.known[e.ID] = e
+		}
+	}
+}
+
+// Close releases the directory.
+func (s *Store) Close() error { return s.root.Close() }
+
+// Salt returns a copy of the node's salt. A campaign on public data publishes
+// it, so that anyone can compute the ids; elsewhere it stays.
+func (s *Store) Salt() []byte { return slices.Clone(s.salt) }
+
+// ID returns the id of a text in normal form at this node.
+func (s *Store) ID(text string) training.Digest {
+	h := sha256.New()
+	h.Write(s.salt)
+	io.WriteString(h, text)
+	return training.Digest(h.Sum(nil))
+}
+
+// Corpus makes records of pieces, each text once; of equal texts the first
+// piece says licence and language.
+func (s *Store) Corpus(pieces []Piece, key []byte) (Corpus, error) {
+	var c Corpus
+	if s.salt == nil {
+		return c, fmt.Errorf("make records: %w", ErrPurged)
+	}
+	seen := make(map[training.Digest]bool, len(pieces))
+	for _, p := range pieces {
+		id := s.ID(p.Text)
+		if seen[id] {
+			c.Duplicates++
+			continue
+		}
+		seen[id] = true
+		c.Records = append(c.Records, Record{
+			ID: id, Text: p.Text, Part: PartOf(key, p.Text), Licence: p.Licence, Language: p.Language,
+			Tokens: len(tokenizer.Encode(p.Text)), FirstUse: s.first[id],
+		})
+	}
+	slices.SortFunc(c.Records, func(a, b Record) int { return compareIDs(a.ID, b.ID) })
+	return c, nil
+}
+
+// Use is what a round may train on.
+type Use struct {
+	Train      []Record // in ascending order of id
+	Manifest   Manifest // of the round, including validation text and twins
+	Suppressed map[training.UnlearningID]int
+}
+
+// Begin fixes what a round trains on: the training records that no rule
+// suppresses. Their texts are copied and the list is on disk when it returns.
+// All of them count as used from this round on, drawn or not, because which
+// windows are drawn depends on the whole stream. A round that was begun before
+// is replayed, so a node that crashed goes on with the same text.
+func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
+	if s.salt == nil {
+		return Use{}, fmt.Errorf("begin round %d: %w", round, ErrPurged)
+	}
+	if _, err := s.root.Stat(roundFile(round)); err == nil {
+		return s.Replay(round)
+	}
+	use := Use{Suppressed: map[training.UnlearningID]int{}}
+	var kept []Record
+	for _, r := range c.Records {
+		if s.suppressed(Entry{r.ID, r.Part, r.Licence, r.Language, r.Tokens, r.FirstUse}, r.Text, use.Suppressed) {
+			continue
+		}
+		if r.FirstUse == 0 && r.Part == Train {
+			r.FirstUse = round
+		}
+		kept = append(kept, r)
+		if r.Part == Train {
+			use.Train = append(use.Train, r)
+		}
+	}
+	if len(use.Train) == 0 {
+		return use, fmt.Errorf("begin round %d: %w to train on in %d records", round, ErrNoText, len(c.Records))
+	}
+	for _, r := range use.Train {
+		if _, err := s.root.Stat(recordFile(r.ID)); err == nil {
+			continue
+		}
+		if err := s.write(recordFile(r.ID), []byte(r.Text)); err != nil {
+			return use, fmt.Errorf("begin round %d: keep a record: %w", round, err)
+		}
+	}
+	use.Manifest = manifestOf(kept)
+	data := use.Manifest.Encode()
+	digest := training.DigestOf(data)
+	if err := s.write(manifestFile(digest), data); err != nil {
+		return use, fmt.Errorf("begin round %d: keep the manifest: %w", round, err)
+	}
+	if err := s.write(roundFile(round), []byte(digest.Hex())); err != nil {
+		return use, fmt.Errorf("begin round %d: %w", round, err)
+	}
+	s.remember(use.Manifest)
+	return use, nil
+}
+
+// Replay returns what a past round trained on, less what was suppressed since:
+// the same text even if the files have changed, and so the same batches if
+// nothing was suppressed. Its manifest is the one of that time, less the same
+// records.
+func (s *Store) Replay(round training.RoundID) (Use, error) {
+	use := Use{Suppressed: map[training.UnlearningID]int{}}
+	if s.salt == nil {
+		return use, fmt.Errorf("replay round %d: %w", round, ErrPurged)
+	}
+	m, err := s.manifest(round)
+	if err != nil {
+		return use, fmt.Errorf("replay round %d: %w", round, err)
+	}
+	for _, e := range m.Entries {
+		var text string
+		var missing error // no matter for a text that is suppressed: it may have been erased
+		if e.Part == Train {
+			text, missing = s.text(e.ID)
+		}
+		if s.suppressed(e, text, use.Suppressed) {
+			continue
+		}
+		if missing != nil {
+			return use, fmt.Errorf("replay round %d: %w", round, missing)
+		}
+		use.Manifest.Entries = append(use.Manifest.Entries, e)
+		if e.Part == Train {
+			use.Train = append(use.Train, Record{e.ID, text, e.Part, e.Licence, e.Language, e.Tokens, e.FirstUse})
+		}
+	}
+	return use, nil
+}
+
+// Rounds returns the rounds that this node took part in, ascending.
+func (s *Store) Rounds() ([]training.RoundID, error) {
+	entries, err := fs.ReadDir(s.root.FS(), "rounds")
+	if err != nil {
+		return nil, fmt.Errorf("list rounds: %w", err)
+	}
+	var ids []training.RoundID
+	for _, e := range entries {
+		if id, err := strconv.ParseInt(e.Name(), 10, 64); err == nil && strconv.FormatInt(id, 10) == e.Name() {
+			ids = append(ids, training.RoundID(id))
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// manifest reads the manifest of a round and checks it against its name.
+func (s *Store) manifest(round training.RoundID) (Manifest, error) {
+	name, err := s.root.ReadFile(roundFile(round))
+	if err != nil {
+		return Manifest{}, err
+	}
+	digest, err := training.ParseDigest(string(name))
+	if err != nil {
+		return Manifest{}, fmt.Errorf("manifest of round %d: %w", round, err)
+	}
+	data, err := s.root.ReadFile(manifestFile(digest))
+	if err != nil {
+		return Manifest{}, err
+	}
+	if training.DigestOf(data) != digest {
+		return Manifest{}, fmt.Errorf("manifest of round %d: the file was changed", round)
+	}
+	return ParseManifest(data)
+}
+
+// text reads a stored text and checks it against its id.
+func (s *Store) text(id training.Digest) (string, error) {
+	data, err := s.root.ReadFile(recordFile(id))
+	if err != nil {
+		return "", fmt.Errorf("stored record: %w", err)
+	}
+	if s.ID(string(data)) != id {
+		return "", fmt.Errorf("stored record %s was changed", id.Hex())
+	}
+	return string(data), nil
+}
+
+// write puts a file in place whole or not at all, synced.
+func (s *Store) write(name string, data []byte) (err error) {
+	var random [8]byte
+	rand.Read(random[:])
+	temporary := name + "." + hex.EncodeToString(random[:]) + unfinished
+	f, err := s.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			s.root.Remove(temporary)
+		}
+	}()
+	if _, err = s.wrap(f).Write(data); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err = f.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err = f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return s.root.Rename(temporary, name)
+}
+
+// Purge empties the store: texts, lists, rules and the salt, without which
+// the ids in old manifests can no longer be tied to texts. It is what leaving
+// means on the node's side. The store stays open and refuses to work.
+func (s *Store) Purge() error {
+	entries, err := fs.ReadDir(s.root.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("purge store: %w", err)
+	}
+	for _, e := range entries {
+		if err := s.root.RemoveAll(e.Name()); err != nil {
+			return fmt.Errorf("purge store: %w", err)
+		}
+	}
+	s.salt, s.rules = nil, nil
+	clear(s.first)
+	clear(s.known)
+	return nil
+}
