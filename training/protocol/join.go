@@ -15,13 +15,8 @@ import (
 	"codeberg.org/althing/althing/training"
 )
 
-// How long the parts of joining live. A token is good for an hour because its
-// owner carries it from a page to a machine; a challenge is answered by a
-// program, so minutes are much.
-const (
-	TokenLife     = time.Hour
-	ChallengeLife = 10 * time.Minute
-)
+// ChallengeLife is how long a challenge may be answered: a program answers it.
+const ChallengeLife = 10 * time.Minute
 
 // NonceSize is the size in bytes of the nonces of hello.
 const NonceSize = 32

@@ -1,0 +1,107 @@
+package nodes
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/pg"
+	"github.com/jackc/pgx/v5"
+)
+
+// Bound is a join token as the platform knows it.
+type Bound struct {
+	Node      governance.NodeID
+	PublicKey ed25519.PublicKey // of the key that the secret seeds
+}
+
+// TokenKey returns the public half of a token's key, whatever became of the
+// token: only who can sign with it is told what that is.
+func (s *Store) TokenKey(ctx context.Context, token int64) (Bound, error) {
+	const q = `select node, public_key from join_tokens where id = @id`
+	var b Bound
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": token}).Scan(&b.Node, (*[]byte)(&b.PublicKey))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Bound{}, governance.Errorf(governance.Unauthenticated, "This join token is not known here.")
+	}
+	if err != nil {
+		return Bound{}, fmt.Errorf("read token %d: %w", token, err)
+	}
+	return b, nil
+}
+
+// Credential is what a signed request is checked against.
+type Credential struct {
+	Owner     governance.MemberID
+	PublicKey ed25519.PublicKey
+}
+
+// Credential returns the key of a node, or Unauthenticated if it has none, was
+// revoked, or its owner has left. It is read for every request, so that a
+// revocation holds from the next one on.
+func (s *Store) Credential(ctx context.Context, id governance.NodeID) (Credential, error) {
+	const q = `
+		select n.owner, n.public_key, n.revoked_at is not null or m.left_at is not null
+		from nodes n join members m on m.id = n.owner where n.id = @id and n.public_key is not null`
+	var c Credential
+	var gone bool
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&c.Owner, (*[]byte)(&c.PublicKey), &gone)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Credential{}, governance.Errorf(governance.Unauthenticated, "There is no node %d here.", id)
+	}
+	if err != nil {
+		return Credential{}, fmt.Errorf("read key of node %d: %w", id, err)
+	}
+	if gone {
+		return Credential{}, governance.Errorf(governance.Forbidden, "Node %d was revoked by its owner. Register another node to go on.", id)
+	}
+	return c, nil
+}
+
+// Once remembers the nonce of a request and reports whether it is new: one
+// insert, so that of any number of equal requests exactly one is new.
+func (s *Store) Once(ctx context.Context, id governance.NodeID, nonce []byte) (bool, error) {
+	var fresh bool
+	err := pg.Keep(ctx, s.pool, "request_nonces", func(ctx context.Context, q pg.Querier) error {
+		const insert = `insert into request_nonces (node, nonce, seen_at) values (@node, @nonce, @now) on conflict (node, nonce) do nothing`
+		tag, err := q.Exec(ctx, insert, pgx.StrictNamedArgs{"node": id, "nonce": nonce, "now": s.now()})
+		fresh = tag.RowsAffected() == 1
+		return err
+	})
+	return fresh, err
+}
+
+// ForgetNonces removes nonces seen before a time and returns how many.
+func (s *Store) ForgetNonces(ctx context.Context, before time.Time) (int64, error) {
+	var n int64
+	err := pg.Keep(ctx, s.pool, "request_nonces", func(ctx context.Context, q pg.Querier) error {
+		const sweep = `delete from request_nonces where seen_at < @before`
+		tag, err := q.Exec(ctx, sweep, pgx.StrictNamedArgs{"before": before})
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// SeenMany notes when nodes were last heard, all in one statement. Times never
+// go back, so batches of two servers may overlap.
+func (s *Store) SeenMany(ctx context.Context, seen map[governance.NodeID]time.Time) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	ids, times := make([]int64, 0, len(seen)), make([]time.Time, 0, len(seen))
+	for id, at := range seen {
+		ids, times = append(ids, int64(id)), append(times, at)
+	}
+	return pg.Keep(ctx, s.pool, "heartbeats", func(ctx context.Context, q pg.Querier) error {
+		const upsert = `
+			insert into heartbeats (node, seen_at)
+			select node, at from unnest(@ids::bigint[], @times::timestamptz[]) as t (node, at) order by node
+			on conflict (node) do update set seen_at = greatest(heartbeats.seen_at, excluded.seen_at)`
+		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"ids": ids, "times": times})
+		return err
+	})
+}
