@@ -49,22 +49,29 @@ type Decision struct {
 // Assignment is what one node is asked to do. Server is the platform's
 // signature over SigningBytes, by the key that the join token pinned.
 type Assignment struct {
-	ID        training.AssignmentID `json:"id"`
-	Node      int64                 `json:"node"`
-	Round     training.RoundID      `json:"round"`    // 0 for work outside a round
-	Campaign  training.CampaignID   `json:"campaign"` // what is trained or replayed
-	Number    int                   `json:"number"`   // of the round in its campaign, from 1
-	Epoch     int                   `json:"epoch"`    // fences off a server that woke up late
-	Kind      string                `json:"kind"`
-	Base      training.Digest       `json:"base"`      // checkpoint to train from or to measure
-	BaseSize  int64                 `json:"base_size"` // bytes of its safetensors file
-	Seed      uint64                `json:"seed,string"`
-	Recipe    Recipe                `json:"recipe"`
-	Forget    *Forget               `json:"forget,omitempty"` // of a replay: whose records must be suppressed
-	Expires   int64                 `json:"expires"`          // Unix seconds; the lease's end
-	Weight    int64                 `json:"weight"`           // most examples that will be counted
-	Mandate   Mandate               `json:"mandate"`
-	Signature []byte                `json:"signature"`
+	ID       training.AssignmentID `json:"id"`
+	Node     int64                 `json:"node"`
+	Round    training.RoundID      `json:"round"`    // 0 for work outside a round
+	Campaign training.CampaignID   `json:"campaign"` // what is trained; of a replay, the campaign that is replayed
+	Number   int                   `json:"number"`   // of the round in its campaign, from 1
+	Epoch    int                   `json:"epoch"`    // fences off a server that woke up late
+	Kind     string                `json:"kind"`
+	Base     training.Digest       `json:"base"`      // checkpoint to train from or to measure
+	BaseSize int64                 `json:"base_size"` // bytes of its safetensors file
+	Config   string                `json:"config"`    // config.json of the model, which the weights alone do not tell
+	Seed     uint64                `json:"seed,string"`
+	Recipe   Recipe                `json:"recipe"`
+	Forget   *Forget               `json:"forget,omitempty"` // of unlearning: whose records must be suppressed
+	// Unlearning names the case of a suppression, so that a repealed decision
+	// lifts its own rule; 0 in other work.
+	Unlearning training.UnlearningID `json:"unlearning"`
+	// Manifest is the root of the manifest that a replay must train on, as the
+	// node reported it in the round that is replayed; zero where any does.
+	Manifest  training.Digest `json:"manifest"`
+	Expires   int64           `json:"expires"` // Unix seconds; the lease's end
+	Weight    int64           `json:"weight"`  // most examples that will be counted
+	Mandate   Mandate         `json:"mandate"`
+	Signature []byte          `json:"signature"`
 }
 
 // Report is what a node answers to an assignment. Only the parts that its

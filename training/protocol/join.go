@@ -57,6 +57,7 @@ type Joined struct {
 	Node      int64  `json:"node"`
 	Owner     int64  `json:"owner"` // the member whose node it is
 	Name      string `json:"name"`
+	Split     []byte `json:"split"` // the community's key that sets twins and validation records aside
 	Signature []byte `json:"signature"`
 }
 
@@ -199,7 +200,7 @@ func (j Join) Check(tokenKey ed25519.PublicKey) error {
 
 func (j Joined) signingBytes(publicKey []byte) []byte {
 	b := bytes.NewBufferString("althing joined v1\n")
-	field(b, publicKey, []byte(strconv.FormatInt(j.Node, 10)), []byte(strconv.FormatInt(j.Owner, 10)), []byte(j.Name))
+	field(b, publicKey, []byte(strconv.FormatInt(j.Node, 10)), []byte(strconv.FormatInt(j.Owner, 10)), []byte(j.Name), j.Split)
 	return b.Bytes()
 }
 

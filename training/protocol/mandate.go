@@ -147,6 +147,9 @@ func Covers(g Granted, a Assignment) error {
 			return refuse("%v", err)
 		}
 		if a.Kind == Suppress {
+			if a.Unlearning < 1 {
+				return refuse("the suppression names no unlearning case")
+			}
 			return nil
 		}
 		if g.Origin == nil || g.Origin.Motion != MotionTrain {

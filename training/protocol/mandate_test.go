@@ -183,7 +183,7 @@ func TestCovers(t *testing.T) {
 		}
 		return a
 	}
-	forgetting := func(a *Assignment) { f := forget; a.Forget = &f }
+	forgetting := func(a *Assignment) { f := forget; a.Forget, a.Unlearning = &f, 6 }
 	for _, tt := range []struct {
 		name    string
 		granted Granted
@@ -214,6 +214,7 @@ func TestCovers(t *testing.T) {
 		{"replay without a decision to forget", train, work(Train, forgetting), "to train"},
 		{"forget another campaign", unlearn, work(Suppress, forgetting, func(a *Assignment) { a.Campaign = 5 }), "about campaign 4"},
 		{"forget another member", unlearn, work(Suppress, forgetting, func(a *Assignment) { a.Forget.Contributor = 8 }), "does not name"},
+		{"suppress for no case", unlearn, work(Suppress, forgetting, func(a *Assignment) { a.Unlearning = 0 }), "no unlearning case"},
 		{"forget nobody", unlearn, work(Train), "does not name"},
 		{"replay with ten times the steps", unlearn, work(Train, forgetting, func(a *Assignment) { a.Recipe.Steps *= 10 }), "steps"},
 		{"replay without its origin", Granted{Decision: unlearn.Decision}, work(Train, forgetting), "does not show"},
