@@ -15,14 +15,12 @@ import (
 // trail, each with the reason why no member could dispute such a write. The
 // house test reads it, and Keep refuses every other table.
 var Housekeeping = map[string]string{
-	"sessions":        "who is signed in on which browser; made and ended by signing in and out",
-	"accounts":        "names and password hashes of the local OpenID provider; an account alone gives no right, joining is an act",
-	"sign_in_codes":   "codes of the local OpenID provider, valid for minutes and used once",
-	"heartbeats":      "when a node was last heard; says nothing about its work",
-	"round_leases":    "which node holds a task for how long; a lost lease is only given out again",
-	"request_nonces":  "numbers used once by signed node requests, against replay",
-	"rate_limits":     "counters of requests, forgotten after their window",
-	"blob_candidates": "uploads that no act has named yet; a sweep removes them",
+	"sessions":       "who is signed in on which browser; made and ended by signing in and out",
+	"accounts":       "names and password hashes of the local OpenID provider; an account alone gives no right, joining is an act",
+	"sign_in_codes":  "codes of the local OpenID provider, valid for minutes and used once",
+	"heartbeats":     "when a node was last heard; says nothing about its work",
+	"round_leases":   "which node holds a task for how long; a lost lease is only given out again",
+	"request_nonces": "numbers used once by signed node requests, against replay",
 }
 
 // Keep runs fn with a connection on which only one registered table can be

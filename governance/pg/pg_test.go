@@ -230,6 +230,22 @@ func TestKeepWritesOnlyItsTable(t *testing.T) {
 	}
 }
 
+// TestHousekeepingNamesRealTables: an entry for a table that was renamed would
+// wait for a new table to take its name and its licence.
+func TestHousekeepingNamesRealTables(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	for table, why := range pg.Housekeeping {
+		var there bool
+		if err := pool.QueryRow(context.Background(), `select to_regclass($1) is not null`, table).Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		if !there || len(why) < 20 {
+			t.Errorf("Housekeeping[%q] = %q: table exists: %v; want a table with a reason", table, why, there)
+		}
+	}
+}
+
 func ignoreNoRows(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
