@@ -1,0 +1,105 @@
+package policies
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Keys that other packages read.
+const (
+	CommunityName      Key = "community.name"
+	Admission          Key = "members.admission"
+	Sponsors           Key = "proposals.sponsors"
+	ModeratorSeats     Key = "elections.moderators.seats"
+	ModeratorTerm      Key = "elections.moderators.term"
+	NominationPeriod   Key = "elections.nomination"
+	ElectionPeriod     Key = "elections.voting"
+	SecretMinimum      Key = "ballots.secret_minimum"
+	EnvelopeDays       Key = "ballots.envelope_days"
+	CaseClaim          Key = "moderation.claim"
+	CaseDeadline       Key = "moderation.deadline"
+	OverSelection      Key = "rounds.over_selection"
+	SeenWithin         Key = "rounds.seen_within"
+	MinTokens          Key = "rounds.min_tokens"
+	MaxShare           Key = "rounds.max_share"
+	EvaluationMinimum  Key = "gate.min_records"
+	GateWorsening      Key = "gate.worsening"
+	UnlearnWorsening   Key = "unlearning.worsening"
+	UnlearnCanaries    Key = "unlearning.canaries"
+	UnlearnDestroyDays Key = "unlearning.destroy"
+)
+
+// Classes of proposals: what they may break decides how hard they are.
+const (
+	Reversible   = 1
+	PolicyChange = 2
+	Destructive  = 3
+)
+
+// ClassKey names a parameter of a class: "rule", "quorum", "discussion",
+// "voting", "waiting".
+func ClassKey(class int, name string) Key { return Key(fmt.Sprintf("class.%d.%s", class, name)) }
+
+const (
+	day  = 86_400
+	hour = 3_600
+)
+
+// catalogue holds every parameter in the order in which it is listed.
+var catalogue = slices.Concat(
+	[]Parameter{
+		{CommunityName, "Community", "Name of the community", "Shown at the top of every page.", Text, "A new community", 0, 0, nil},
+		{Admission, "Community", "Who may join", "open: whoever signs in; invited: whoever also holds an invitation.", Choice, "open", 0, 0, []string{"open", "invited"}},
+		{Sponsors, "Proposals", "Sponsors of a proposal", "Members other than its author who must lend their names before it is discussed.", Count, "2", 0, 100, nil},
+	},
+	class(Reversible, "reversible", "simple-majority", 200, 3*day, 5*day, day),
+	class(PolicyChange, "policy", "two-thirds", 300, 14*day, 7*day, 7*day),
+	class(Destructive, "destructive", "three-quarters-plus-floor", 400, 14*day, 7*day, 14*day),
+	[]Parameter{
+		{ModeratorSeats, "Elections", "Moderators", "Seats that an election of moderators fills.", Count, "3", 1, 50, nil},
+		{ModeratorTerm, "Elections", "Term of a moderator", "After it the right ends by itself.", Seconds, "15552000", 60, 4 * 366 * day, nil},
+		{NominationPeriod, "Elections", "Nomination period", "How long members may stand before voting begins.", Seconds, "604800", 1, 90 * day, nil},
+		{ElectionPeriod, "Elections", "Voting period of an election", "How long the secret ballot is open.", Seconds, "604800", 1, 90 * day, nil},
+		{SecretMinimum, "Elections", "Smallest secret electorate", "Under so many voters the result itself would tell, so a secret poll is refused.", Count, "10", 10, 10_000, nil},
+		{EnvelopeDays, "Elections", "Days until envelopes are destroyed", "Counted from the publication of the result.", Count, "90", 0, 3_650, nil},
+		{CaseClaim, "Moderation", "Claim of a case", "How long one moderator has a case alone.", Seconds, "1200", 5, day, nil},
+		{CaseDeadline, "Moderation", "Deadline of a case", "A case that is older is listed as late.", Seconds, "259200", 10, 90 * day, nil},
+		{OverSelection, "Training", "Over-selection", "How many more nodes than needed a round asks, in thousandths, because some will not answer.", Permille, "300", 0, 3_000, nil},
+		{SeenWithin, "Training", "Presence", "A node is asked only if it was heard within this time.", Seconds, "600", 5, 30 * day, nil},
+		{MinTokens, "Training", "Least text of a node", "Training tokens below which a node is not asked.", Count, "4096", 128, 1 << 40, nil},
+		{MaxShare, "Training", "Largest share of one member", "No member's nodes together weigh more in a round, in thousandths.", Permille, "500", 1, 1_000, nil},
+		{EvaluationMinimum, "Training", "Records behind a measurement", "Fewer validation records than this are not reported, so that none can be guessed.", Count, "20", 20, 100_000, nil},
+		{GateWorsening, "Training", "Publishing gate", "A result whose loss is higher than its base's by more than this is not published.", PPM, "10000", 0, 1_000_000, nil},
+		{UnlearnWorsening, "Unlearning", "Loss of usefulness", "An unlearned version may be worse for the others by at most this.", PPM, "20000", 0, 1_000_000, nil},
+		{UnlearnCanaries, "Unlearning", "Canaries behind an exposure", "Fewer planted secrets than this give no exposure figure.", Count, "16", 1, 10_000, nil},
+		{UnlearnDestroyDays, "Unlearning", "Days until tainted checkpoints are destroyed", "Counted from the clean version's publication; 0 destroys at once.", Count, "30", 0, 3_650, nil},
+	},
+)
+
+func class(n int, word, rule string, quorum, discussion, voting, waiting int) []Parameter {
+	group := fmt.Sprintf("Proposals of class %d, %s", n, word)
+	period := func(name, title, help string, seconds int) Parameter {
+		return Parameter{ClassKey(n, name), group, title, help, Seconds, fmt.Sprint(seconds), 0, 365 * day, nil}
+	}
+	voted := period("voting", "Voting", "How long ballots may be cast and changed.", voting)
+	voted.Min = 1
+	return []Parameter{
+		{ClassKey(n, "rule"), group, "Rule", "How yes and no decide.", Choice, rule, 0, 0, []string{"simple-majority", "two-thirds", "three-quarters-plus-floor"}},
+		{ClassKey(n, "quorum"), group, "Quorum or floor", "Share of all members, in thousandths: who must take part, or for the floor who must say yes.", Permille, fmt.Sprint(quorum), 0, 1_000, nil},
+		period("discussion", "Discussion", "How long a tabled proposal is discussed before voting.", discussion),
+		voted,
+		period("waiting", "Waiting", "How long after a vote nothing is done yet.", waiting),
+	}
+}
+
+// Catalogue returns every parameter in the order of the policies page.
+func Catalogue() []Parameter { return slices.Clone(catalogue) }
+
+// Find returns the parameter of a key.
+func Find(key Key) (Parameter, bool) {
+	i := slices.IndexFunc(catalogue, func(p Parameter) bool { return p.Key == key })
+	if i < 0 {
+		return Parameter{}, false
+	}
+	return catalogue[i], true
+}
