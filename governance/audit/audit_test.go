@@ -63,12 +63,12 @@ func TestActWritesItsEntryOrNothing(t *testing.T) {
 	if !governance.Is(err, governance.Forbidden) {
 		t.Fatalf("refused act: got %v, want Forbidden", err)
 	}
-	names, err := audit.Names(t.Context(), b.Pool, []governance.Ref{"page/1"})
+	names, err := b.Log.Names(t.Context(), []governance.Ref{"page/1"})
 	if err != nil || len(names) != 0 {
 		t.Errorf("after a refused act: got names %v, %v; want none", names, err)
 	}
 	note(t, b, "", noted{Page: 1, Text: "kept"})
-	changes, err := audit.Changes(t.Context(), b.Pool, audit.Filter{})
+	changes, err := b.Log.Changes(t.Context(), audit.Filter{})
 	if err != nil || len(changes) != 1 || changes[0].Event != (noted{Page: 1, Text: "kept"}) {
 		t.Errorf("changes: got %+v, %v; want the one that was kept", changes, err)
 	}
@@ -98,7 +98,7 @@ func TestOperationIsCarriedOutOnce(t *testing.T) {
 			fresh++
 		}
 	}
-	changes, _ := audit.Changes(t.Context(), b.Pool, audit.Filter{})
+	changes, _ := b.Log.Changes(t.Context(), audit.Filter{})
 	if fresh != 1 || len(changes) != 1 {
 		t.Errorf("16 tries: %d carried out, %d entries; want 1 and 1", fresh, len(changes))
 	}
@@ -127,7 +127,7 @@ func TestFilters(t *testing.T) {
 		{"other kinds", audit.Filter{Kinds: []string{"x"}}, ""},
 		{"next page", audit.Filter{Before: 3}, "1 0"},
 	} {
-		changes, err := audit.Changes(t.Context(), b.Pool, tt.filter)
+		changes, err := b.Log.Changes(t.Context(), tt.filter)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
@@ -147,7 +147,7 @@ func TestHeldEntriesEnterSortedByHash(t *testing.T) {
 	for i := range 20 {
 		note(t, b, "", noted{Page: 1, Text: fmt.Sprint(i), Seal: "poll/9"})
 	}
-	if changes, _ := audit.Changes(t.Context(), b.Pool, audit.Filter{}); len(changes) != 0 {
+	if changes, _ := b.Log.Changes(t.Context(), audit.Filter{}); len(changes) != 0 {
 		t.Fatalf("held entries show before their release: %d", len(changes))
 	}
 	_, err := b.Trail.Act(t.Context(), member(""), func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {

@@ -8,7 +8,6 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/translog"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Filter selects acts. The zero Filter selects all, newest first.
@@ -36,7 +35,7 @@ const maxChanges = 500
 
 // Changes answers recent changes, a page's history, a member's contributions,
 // a watchlist, a case's log and every feed: one query, different filters.
-func Changes(ctx context.Context, pool *pgxpool.Pool, f Filter) ([]Change, error) {
+func (l *Log) Changes(ctx context.Context, f Filter) ([]Change, error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 50
@@ -55,7 +54,7 @@ func Changes(ctx context.Context, pool *pgxpool.Pool, f Filter) ([]Change, error
 	if f.Actor != "" && refs == nil {
 		refs = []string{string(f.Actor)} // the index on refs finds an actor too
 	}
-	rows, _ := pool.Query(ctx, q, pgx.StrictNamedArgs{
+	rows, _ := l.pool.Query(ctx, q, pgx.StrictNamedArgs{
 		"refs": refs, "kinds": f.Kinds, "actor": f.Actor, "before": int64(f.Before), "limit": min(limit, maxChanges),
 	})
 	type row struct {
@@ -101,13 +100,13 @@ func ChangeOf(e translog.Entry) (Change, error) {
 }
 
 // Names returns what a person reads for each reference that has a name.
-func Names(ctx context.Context, pool *pgxpool.Pool, refs []governance.Ref) (map[governance.Ref]string, error) {
+func (l *Log) Names(ctx context.Context, refs []governance.Ref) (map[governance.Ref]string, error) {
 	const q = `select ref, name from names where ref = any(@refs)`
 	plain := make([]string, len(refs))
 	for i, r := range refs {
 		plain[i] = string(r)
 	}
-	rows, _ := pool.Query(ctx, q, pgx.StrictNamedArgs{"refs": plain})
+	rows, _ := l.pool.Query(ctx, q, pgx.StrictNamedArgs{"refs": plain})
 	names := make(map[governance.Ref]string, len(refs))
 	var ref governance.Ref
 	var name string

@@ -83,7 +83,7 @@ func TestIdentityIsIssuerAndSubject(t *testing.T) {
 	if n, err := s.Count(t.Context()); err != nil || n != 3 {
 		t.Errorf("count: got %d, %v; want 3", n, err)
 	}
-	names, err := audit.Names(t.Context(), b.Pool, []governance.Ref{governance.RefTo(governance.RefMember, ids[0])})
+	names, err := b.Log.Names(t.Context(), []governance.Ref{governance.RefTo(governance.RefMember, ids[0])})
 	if err != nil || names[governance.RefTo(governance.RefMember, ids[0])] != "Ada" {
 		t.Errorf("name in lists: got %v, %v; want Ada", names, err)
 	}
