@@ -3,6 +3,7 @@ package localdata
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,46 +18,61 @@ type Finding struct {
 	Kind string // "private key", "AWS key", …
 }
 
-// shape is a kind of secret. The pattern's first group, if it has one, is the
-// part to take out; judge, if there is one, has the last word on it.
+// shape is a kind of secret within a line. A line without any of the hints is
+// not searched, which is what makes reading a folder fast. The pattern's first
+// group, if it has one, is the part to take out; judge, if there is one, has
+// the last word on it.
 type shape struct {
 	kind    string
+	hints   []string
 	pattern *regexp.Regexp
 	judge   func(value string) bool
 }
 
-// shapes are tried in this order: long ones first, so that a key within a
-// block is reported once. A private key block without its end reaches to the
+// block is the one secret of several lines. Without its end it reaches to the
 // end of the text.
-var shapes = []shape{
-	{"private key", regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`), nil},
-	{"age key", regexp.MustCompile(`AGE-SECRET-KEY-1[0-9A-Z]{40,}`), nil},
-	{"JWT", regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), nil},
-	{"AWS key", regexp.MustCompile(`\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}\b`), nil},
-	{"GitHub token", regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})`), nil},
-	{"GitLab token", regexp.MustCompile(`\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}`), nil},
-	{"Slack token", regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`), nil},
-	{"Stripe key", regexp.MustCompile(`\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}`), nil},
-	{"Google key", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}`), nil},
-	{"API key", regexp.MustCompile(`\b(?:sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,})`), nil},
-	{"password in an address", regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s:/@]*:([^\s/@]+)@`), notMarker},
-	{"assigned secret", regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*(?::=|=>|[:=])\s*["']?([^\s"',;]{10,})`), looksRandom},
-	{"assigned random value", regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.-]*["']?\s*(?::=|=>|[:=])\s*["']?([A-Za-z0-9+/_-]{32,}={0,2})`), looksVeryRandom},
+var block = shape{
+	"private key", []string{"PRIVATE KEY"},
+	regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`), nil,
 }
+
+// shapes are tried in this order on each line: the ones with a mark of their
+// own first, so that a known key is not reported as some random value.
+var shapes = []shape{
+	{"age key", []string{"AGE-SECRET-KEY-1"}, regexp.MustCompile(`AGE-SECRET-KEY-1[0-9A-Z]{40,}`), nil},
+	{"JWT", []string{"eyJ"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), nil},
+	{"AWS key", []string{"AKIA", "ASIA", "AGPA", "AROA", "AIDA"}, regexp.MustCompile(`\b(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}\b`), nil},
+	{"GitHub token", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})`), nil},
+	{"GitLab token", []string{"glpat-", "gldt-", "glrt-", "glcbt-", "glptt-"}, regexp.MustCompile(`\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}`), nil},
+	{"Slack token", []string{"xox"}, regexp.MustCompile(`\bxox[abeoprs]-[A-Za-z0-9-]{10,}`), nil},
+	{"Stripe key", []string{"k_live_", "k_test_"}, regexp.MustCompile(`\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}`), nil},
+	{"Google key", []string{"AIza"}, regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}`), nil},
+	{"API key", []string{"sk-", "hf_", "npm_", "pypi-"}, regexp.MustCompile(`\b(?:sk-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,})`), nil},
+	{"password in an address", []string{"://"}, regexp.MustCompile(`\b[a-z][a-z0-9+.-]*://[^\s:/@]*:([^\s/@]+)@`), notMarker},
+	{"assigned secret", telling, regexp.MustCompile(`(?i)(?:` + strings.Join(telling, "|") + `)s?["']?[ \t]*(?::=|=>|[:=])[ \t]*["']?([^\s"',;]{10,})`), looksRandom},
+	{"assigned random value", []string{"=", ":"}, regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.-]*["']?[ \t]*(?::=|=>|[:=])[ \t]*["']?([A-Za-z0-9+/_-]{32,}={0,2})`), looksVeryRandom},
+}
+
+// telling are the ends of names whose values are secrets, in lower case.
+var telling = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "api-key", "access_key", "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential"}
 
 // mail is the shape of an address, taken out only when asked: in much text an
 // address is a public signature.
-var mail = shape{"mail address", regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`), nil}
+var mail = shape{"mail address", []string{"@"}, regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`), nil}
 
 // notMarker accepts every value but the one that is already taken out.
 func notMarker(value string) bool { return value != Marker }
 
 // looksRandom accepts a value behind a telling name: digits and letters mixed,
 // at 2.8 bits per character or more, which words and placeholders
-// ("changeme…", "xxxxxxxx") do not reach together with digits.
+// ("changeme…", "xxxxxxxx") do not reach together with digits. A call or an
+// index, as in "token = base64.Decode(x)", is code.
 func looksRandom(value string) bool {
-	return strings.ContainsAny(value, "0123456789") && strings.ContainsFunc(value, isLetter) && entropy(value) >= 2.8
+	return !expression.MatchString(value) && strings.ContainsAny(value, "0123456789") && strings.ContainsFunc(value, isLetter) && entropy(value) >= 2.8
 }
+
+// expression matches the beginning of a call, an index or a literal of a type.
+var expression = regexp.MustCompile(`^[&*]?[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*[(\[{]`)
 
 // looksVeryRandom accepts a long value behind any name: 4.3 bits per character
 // is above what hexadecimal digests can reach (4), which are common and
@@ -89,31 +105,77 @@ func entropy(s string) float64 {
 // keep their numbers.
 func scrub(path, text string, mails bool) (string, []Finding) {
 	var findings []Finding
+	if strings.Contains(text, block.hints[0]) {
+		text = block.replace(text, func(at int) {
+			findings = append(findings, Finding{path, 1 + strings.Count(text[:at], "\n"), block.kind})
+		})
+	}
 	list := shapes
 	if mails {
 		list = append(list[:len(list):len(list)], mail)
 	}
-	for _, s := range list {
-		var out strings.Builder
-		at, line := 0, 1
-		for _, m := range s.pattern.FindAllStringSubmatchIndex(text, -1) {
-			from, to := m[0], m[1]
-			if len(m) > 2 {
-				from, to = m[2], m[3]
-			}
-			if s.judge != nil && !s.judge(text[from:to]) {
-				continue
-			}
-			line += strings.Count(text[at:from], "\n")
-			findings = append(findings, Finding{path, line, s.kind})
-			breaks := strings.Count(text[from:to], "\n")
-			out.WriteString(text[at:from] + Marker + strings.Repeat("\n", breaks))
-			at, line = to, line+breaks
+	var out strings.Builder
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		lower, long := "", longRun(line)
+		if strings.ContainsAny(line, ":=") && strings.ContainsAny(line, "0123456789") {
+			lower = strings.ToLower(line) // only such a line can assign a secret
 		}
-		if at > 0 {
-			out.WriteString(text[at:])
-			text = out.String()
+		for _, s := range list {
+			searched := line
+			switch s.kind {
+			case "assigned secret":
+				searched = lower
+			case "assigned random value":
+				if !long {
+					continue
+				}
+			}
+			if slices.ContainsFunc(s.hints, func(hint string) bool { return strings.Contains(searched, hint) }) {
+				line = s.replace(line, func(int) { findings = append(findings, Finding{path, number, s.kind}) })
+			}
+		}
+		out.WriteString(line)
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return a.Line - b.Line })
+	return out.String(), findings
+}
+
+// replace puts Marker, and the line breaks of what it replaces, in the place of
+// each secret of this shape, and tells found where each one began.
+func (s shape) replace(text string, found func(at int)) string {
+	var out strings.Builder
+	at := 0
+	for _, m := range s.pattern.FindAllStringSubmatchIndex(text, -1) {
+		from, to := m[0], m[1]
+		if len(m) > 2 {
+			from, to = m[2], m[3]
+		}
+		if s.judge != nil && !s.judge(text[from:to]) {
+			continue
+		}
+		found(from)
+		out.WriteString(text[at:from] + Marker + strings.Repeat("\n", strings.Count(text[from:to], "\n")))
+		at = to
+	}
+	out.WriteString(text[at:])
+	return out.String()
+}
+
+// longRun reports whether line has 32 or more characters of base64 in a row,
+// without which it cannot hold a random value.
+func longRun(line string) bool {
+	run := 0
+	for i := range len(line) {
+		c := line[i]
+		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '_' || c == '-' {
+			if run++; run == 32 {
+				return true
+			}
+		} else {
+			run = 0
 		}
 	}
-	return text, findings
+	return false
 }

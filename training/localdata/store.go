@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/tokenizer"
@@ -216,13 +217,8 @@ func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
 	if len(use.Train) == 0 {
 		return use, fmt.Errorf("begin round %d: %w to train on in %d records", round, ErrNoText, len(c.Records))
 	}
-	for _, r := range use.Train {
-		if _, err := s.root.Stat(recordFile(r.ID)); err == nil {
-			continue
-		}
-		if err := s.write(recordFile(r.ID), []byte(r.Text)); err != nil {
-			return use, fmt.Errorf("begin round %d: keep a record: %w", round, err)
-		}
+	if err := s.keep(use.Train); err != nil {
+		return use, fmt.Errorf("begin round %d: keep a record: %w", round, err)
 	}
 	use.Manifest = manifestOf(kept)
 	data := use.Manifest.Encode()
@@ -235,6 +231,31 @@ func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
 	}
 	s.remember(use.Manifest)
 	return use, nil
+}
+
+// keep writes the texts that are not stored yet. Each waits for the disk, so
+// several wait at once.
+func (s *Store) keep(records []Record) error {
+	const writers = 16
+	errs := make([]error, writers)
+	var wait sync.WaitGroup
+	for w := range writers {
+		wait.Go(func() {
+			for i := w; i < len(records) && errs[w] == nil; i += writers {
+				name := recordFile(records[i].ID)
+				if _, err := s.root.Stat(name); err != nil {
+					errs[w] = s.write(name, []byte(records[i].Text))
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err // one is enough to say that the disk is full
+		}
+	}
+	return nil
 }
 
 // Replay returns what a past round trained on, less what was suppressed since:

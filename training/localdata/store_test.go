@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -355,9 +356,9 @@ func TestFullDiskLeavesTheOldState(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir)
 		first := begin(t, s, 1, corpus(t, s, texts(5)))
-		n := 0
+		var n atomic.Int32
 		s.wrap = func(w io.Writer) io.Writer {
-			if n++; n > after {
+			if int(n.Add(1)) > after {
 				return fullDisk{}
 			}
 			return w

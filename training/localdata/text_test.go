@@ -98,6 +98,7 @@ func TestScrubLeavesTextAlone(t *testing.T) {
 		"The password is a word that you choose.",
 		"password: changemechangeme",
 		"token = strings.TrimSpace(line)",
+		"accessToken := base64.Decode2(x41, y17)",
 		"sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		"-----BEGIN CERTIFICATE-----\nMIIabc\n-----END CERTIFICATE-----",
 		"https://example.org/a:b@c?x=1",
