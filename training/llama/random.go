@@ -19,7 +19,7 @@ func (s *source) next() uint64 {
 }
 
 // uniform returns a multiple of 2⁻⁵³ in [0, 1).
-func (s *source) uniform() float64 { return float64(s.next()>>11) / (1 << 53) }
+func (s *source) uniform() float64 { return float64(float64(s.next()>>11) / (1 << 53)) }
 
 // normal returns a standard normal value (Box and Muller 1958, the cosine
 // half), with the logarithm and the cosine of arith/1.

@@ -1,5 +1,5 @@
 // Package tensor is the arithmetic of Althing's training: single-precision
-// kernels in Go assembly (AVX-512 and AVX2) and in plain Go that give the same
+// kernels in Go assembly (AVX-512, AVX2, NEON) and in plain Go that give the same
 // bits, named parameters, norms and digests. A second node can therefore
 // recompute an update on another processor and compare hashes.
 //

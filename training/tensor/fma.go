@@ -24,6 +24,7 @@ func awkward(s float64) bool {
 }
 
 // roundOdd rounds p + c, whose binary64 sum is s, to odd and then to binary32.
+// A compiler may fuse the exact product p into a sum; no bit depends on it.
 func roundOdd(p, c, s float64) float32 {
 	t := s - p
 	e := (p - (s - t)) + (c - t) // TwoSum: s + e = p + c exactly

@@ -5,22 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// The kernels, from the slowest. All give the same bits.
+// The kernels. All give the same bits.
 const (
 	Portable = "portable" // plain Go, any processor
 	AVX2     = "avx2"     // x86-64 with AVX2 and FMA
 	AVX512   = "avx512"   // x86-64 with AVX-512 F as well
+	NEON     = "neon"     // 64-bit ARM, matrix products only
 )
 
-const (
-	levelPortable = iota
-	levelAVX2
-	levelAVX512
-)
-
-var levels = []string{Portable, AVX2, AVX512}
-
-// level is what the next operation uses; best is the highest the processor has.
+// level is what the next operation uses: an index of levels, the names of this
+// architecture's kernels. best is the highest that the processor has; 0 is
+// Portable.
 var level = func() *atomic.Int32 {
 	var l atomic.Int32
 	l.Store(best)

@@ -2,6 +2,14 @@ package tensor
 
 import "golang.org/x/sys/cpu"
 
+const (
+	levelPortable = iota
+	levelAVX2
+	levelAVX512
+)
+
+var levels = []string{Portable, AVX2, AVX512}
+
 // best is found once, from CPUID and from what the operating system saves.
 var best = func() int32 {
 	switch {
