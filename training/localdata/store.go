@@ -35,6 +35,7 @@ import (
 type Store struct {
 	root  *os.Root
 	salt  []byte
+	roots map[training.Digest]training.Digest  // Merkle root of each manifest → its file
 	first map[training.Digest]training.RoundID // first use of each record
 	known map[training.Digest]Entry            // as of its latest round
 	rules []Rule
@@ -59,6 +60,7 @@ func roundFile(id training.RoundID) string  { return "rounds/" + id.String() }
 // none.
 func OpenStore(dir string) (*Store, error) {
 	s := &Store{
+		roots: map[training.Digest]training.Digest{},
 		first: map[training.Digest]training.RoundID{},
 		known: map[training.Digest]Entry{},
 		wrap:  func(w io.Writer) io.Writer { return w },
@@ -122,18 +124,29 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
+	seen := map[training.Digest]bool{} // most rounds share a manifest
 	for _, round := range rounds {
-		m, err := s.manifest(round)
+		digest, err := s.manifestOfRound(round)
 		if err != nil {
 			return err
 		}
-		s.remember(m)
+		if seen[digest] {
+			continue
+		}
+		seen[digest] = true
+		m, err := s.manifest(digest)
+		if err != nil {
+			return err
+		}
+		s.remember(m, digest)
 	}
 	return nil
 }
 
-// remember notes the first use of every record that a round trained on.
-func (s *Store) remember(m Manifest) {
+// remember notes the root of a manifest, and the first use of every record
+// that it trains on.
+func (s *Store) remember(m Manifest, digest training.Digest) {
+	s.roots[m.Root()] = digest
 	for _, e := range m.Entries {
 		if e.Part == Train {
 			s.first[e.ID] = e.FirstUse
@@ -229,7 +242,7 @@ func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
 	if err := s.write(roundFile(round), []byte(digest.Hex())); err != nil {
 		return use, fmt.Errorf("begin round %d: %w", round, err)
 	}
-	s.remember(use.Manifest)
+	s.remember(use.Manifest, digest)
 	return use, nil
 }
 
@@ -263,13 +276,37 @@ func (s *Store) keep(records []Record) error {
 // nothing was suppressed. Its manifest is the one of that time, less the same
 // records.
 func (s *Store) Replay(round training.RoundID) (Use, error) {
-	use := Use{Suppressed: map[training.UnlearningID]int{}}
-	if s.salt == nil {
-		return use, fmt.Errorf("replay round %d: %w", round, ErrPurged)
+	digest, err := s.manifestOfRound(round)
+	if err != nil {
+		return Use{}, fmt.Errorf("replay round %d: %w", round, err)
 	}
-	m, err := s.manifest(round)
+	use, err := s.replay(digest)
 	if err != nil {
 		return use, fmt.Errorf("replay round %d: %w", round, err)
+	}
+	return use, nil
+}
+
+// ReplayManifest is Replay by the Merkle root that this node reported when it
+// trained, which is what the assignment of a replay names.
+func (s *Store) ReplayManifest(root training.Digest) (Use, error) {
+	digest, ok := s.roots[root]
+	if !ok {
+		return Use{}, fmt.Errorf("replay manifest %s: %w", root, fs.ErrNotExist)
+	}
+	use, err := s.replay(digest)
+	if err != nil {
+		return use, fmt.Errorf("replay manifest %s: %w", root, err)
+	}
+	return use, nil
+}
+
+// replay collects the records of a manifest that are not suppressed.
+func (s *Store) replay(digest training.Digest) (Use, error) {
+	use := Use{Suppressed: map[training.UnlearningID]int{}}
+	m, err := s.manifest(digest)
+	if err != nil {
+		return use, err
 	}
 	for _, e := range m.Entries {
 		var text string
@@ -281,7 +318,7 @@ func (s *Store) Replay(round training.RoundID) (Use, error) {
 			continue
 		}
 		if missing != nil {
-			return use, fmt.Errorf("replay round %d: %w", round, missing)
+			return use, missing
 		}
 		use.Manifest.Entries = append(use.Manifest.Entries, e)
 		if e.Part == Train {
@@ -307,22 +344,26 @@ func (s *Store) Rounds() ([]training.RoundID, error) {
 	return ids, nil
 }
 
-// manifest reads the manifest of a round and checks it against its name.
-func (s *Store) manifest(round training.RoundID) (Manifest, error) {
+// manifestOfRound returns the digest under which a round's manifest is kept.
+func (s *Store) manifestOfRound(round training.RoundID) (training.Digest, error) {
+	if s.salt == nil {
+		return training.Digest{}, ErrPurged
+	}
 	name, err := s.root.ReadFile(roundFile(round))
 	if err != nil {
-		return Manifest{}, err
+		return training.Digest{}, err
 	}
-	digest, err := training.ParseDigest(string(name))
-	if err != nil {
-		return Manifest{}, fmt.Errorf("manifest of round %d: %w", round, err)
-	}
+	return training.ParseDigest(string(name))
+}
+
+// manifest reads a manifest and checks it against its name.
+func (s *Store) manifest(digest training.Digest) (Manifest, error) {
 	data, err := s.root.ReadFile(manifestFile(digest))
 	if err != nil {
 		return Manifest{}, err
 	}
 	if training.DigestOf(data) != digest {
-		return Manifest{}, fmt.Errorf("manifest of round %d: the file was changed", round)
+		return Manifest{}, fmt.Errorf("manifest %s: the file was changed", digest)
 	}
 	return ParseManifest(data)
 }
@@ -380,6 +421,7 @@ func (s *Store) Purge() error {
 		}
 	}
 	s.salt, s.rules = nil, nil
+	clear(s.roots)
 	clear(s.first)
 	clear(s.known)
 	return nil

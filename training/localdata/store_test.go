@@ -210,12 +210,19 @@ func TestReplayGivesTheSameAfterFilesChanged(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("round %d replayed: %v, other text", round, err)
 		}
+		got, err = again.ReplayManifest(want.Manifest.Root())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("round %d replayed by its root: %v, other text", round, err)
+		}
 	}
 	if retried, err := again.Begin(5, corpus(t, again, texts(1))); err != nil || !reflect.DeepEqual(retried, second) {
 		t.Errorf("a round begun twice: %v, other text", err)
 	}
 	if rounds, err := again.Rounds(); err != nil || !slices.Equal(rounds, []training.RoundID{3, 5}) {
 		t.Errorf("Rounds = %v %v, want 3 and 5", rounds, err)
+	}
+	if _, err := again.ReplayManifest(training.Digest{1}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an unknown root: %v", err)
 	}
 	if _, err := again.Replay(4); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a round without this node: %v", err)
@@ -402,6 +409,16 @@ func TestStoreNoticesChangedFiles(t *testing.T) {
 	if _, err := s.Replay(1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing text: %v", err)
 	}
+	list, err := filepath.Glob(filepath.Join(dir, "manifests", "*"))
+	if err != nil || len(list) != 1 {
+		t.Fatalf("manifests %v %v", list, err)
+	}
+	if err := os.WriteFile(list[0], []byte(manifestHeader), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Replay(1); err == nil || !strings.Contains(err.Error(), "changed") {
+		t.Errorf("a changed manifest: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, rulesFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -431,12 +448,15 @@ func TestPurgeLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	c := corpus(t, s, texts(20))
-	begin(t, s, 1, c)
+	root := begin(t, s, 1, c).Manifest.Root()
 	if err := s.Suppress(Rule{Case: 1, Licence: "MIT"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Purge(); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := s.ReplayManifest(root); err == nil {
+		t.Error("a purged store replayed a manifest")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v %v", left, err)
