@@ -74,8 +74,8 @@ func (v Values) Rule(class int) (tally.Rule, error) {
 	return rule, rule.Validate()
 }
 
-// InForce is one parameter with its present value and where it comes from.
-type InForce struct {
+// Standing is one parameter with its present value and where it comes from.
+type Standing struct {
 	Parameter
 	Value     string
 	Version   int64 // 0 while the default is in force
@@ -84,41 +84,41 @@ type InForce struct {
 }
 
 // List returns every parameter with what is in force, in catalogue order.
-func (p *Policies) List(ctx context.Context) ([]InForce, error) {
+func (p *Policies) List(ctx context.Context) ([]Standing, error) {
 	const q = `
 		select distinct on (key) key, value, version, at, decided_by from policy_values order by key, version desc`
 	rows, _ := p.pool.Query(ctx, q)
-	set := map[Key]InForce{}
+	set := map[Key]Standing{}
 	var key Key
-	var f InForce
+	var f Standing
 	if _, err := pgx.ForEachRow(rows, []any{&key, &f.Value, &f.Version, &f.At, &f.DecidedBy}, func() error {
 		set[key] = f
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("list policies: %w", err)
 	}
-	list := make([]InForce, len(catalogue))
+	list := make([]Standing, len(catalogue))
 	for i, param := range catalogue {
 		if f, ok := set[param.Key]; ok {
 			f.Parameter = param
 			list[i] = f
 		} else {
-			list[i] = InForce{Parameter: param, Value: param.Default}
+			list[i] = Standing{Parameter: param, Value: param.Default}
 		}
 	}
 	return list, nil
 }
 
 // Past lists the values that a parameter has had, newest first.
-func (p *Policies) Past(ctx context.Context, key Key) ([]InForce, error) {
+func (p *Policies) Past(ctx context.Context, key Key) ([]Standing, error) {
 	param, ok := Find(key)
 	if !ok {
 		return nil, governance.Errorf(governance.NotFound, "There is no policy %q.", key)
 	}
 	const q = `select value, version, at, decided_by from policy_values where key = @key order by version desc limit 200`
 	rows, _ := p.pool.Query(ctx, q, pgx.StrictNamedArgs{"key": key})
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (InForce, error) {
-		f := InForce{Parameter: param}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Standing, error) {
+		f := Standing{Parameter: param}
 		return f, row.Scan(&f.Value, &f.Version, &f.At, &f.DecidedBy)
 	})
 	if err != nil {
@@ -126,3 +126,6 @@ func (p *Policies) Past(ctx context.Context, key Key) ([]InForce, error) {
 	}
 	return list, nil
 }
+
+// InForce reads the values in force for a page.
+func (p *Policies) InForce(ctx context.Context) (Values, error) { return Current(ctx, p.pool) }
