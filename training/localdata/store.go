@@ -24,7 +24,7 @@ import (
 //	salt                32 bytes; with it anyone could test guesses of texts
 //	records/<id>        texts that were trained on, so that a round can be
 //	                    replayed after their files changed
-//	manifests/<digest>  what a round trained on; equal ones are kept once
+//	manifests/<digest>  what a round or a replay trained on; equal ones are kept once
 //	rounds/<number>     the digest of the round's manifest
 //	suppression.json    rules of unlearning cases
 //
@@ -120,20 +120,15 @@ func (s *Store) load() error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	rounds, err := s.Rounds()
+	manifests, err := fs.ReadDir(s.root.FS(), "manifests")
 	if err != nil {
 		return err
 	}
-	seen := map[training.Digest]bool{} // most rounds share a manifest
-	for _, round := range rounds {
-		digest, err := s.manifestOfRound(round)
+	for _, file := range manifests {
+		digest, err := training.ParseDigest(file.Name())
 		if err != nil {
 			return err
 		}
-		if seen[digest] {
-			continue
-		}
-		seen[digest] = true
 		m, err := s.manifest(digest)
 		if err != nil {
 			return err
@@ -234,16 +229,25 @@ func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
 		return use, fmt.Errorf("begin round %d: keep a record: %w", round, err)
 	}
 	use.Manifest = manifestOf(kept)
-	data := use.Manifest.Encode()
-	digest := training.DigestOf(data)
-	if err := s.write(manifestFile(digest), data); err != nil {
+	digest, err := s.keepManifest(use.Manifest)
+	if err != nil {
 		return use, fmt.Errorf("begin round %d: keep the manifest: %w", round, err)
 	}
 	if err := s.write(roundFile(round), []byte(digest.Hex())); err != nil {
 		return use, fmt.Errorf("begin round %d: %w", round, err)
 	}
-	s.remember(use.Manifest, digest)
 	return use, nil
+}
+
+// keepManifest writes a manifest under its digest and remembers it.
+func (s *Store) keepManifest(m Manifest) (training.Digest, error) {
+	data := m.Encode()
+	digest := training.DigestOf(data)
+	if err := s.write(manifestFile(digest), data); err != nil {
+		return digest, err
+	}
+	s.remember(m, digest)
+	return digest, nil
 }
 
 // keep writes the texts that are not stored yet. Each waits for the disk, so
@@ -301,7 +305,8 @@ func (s *Store) ReplayManifest(root training.Digest) (Use, error) {
 	return use, nil
 }
 
-// replay collects the records of a manifest that are not suppressed.
+// replay collects the records of a manifest that are not suppressed. A
+// manifest that became shorter is kept too: a later case may replay the replay.
 func (s *Store) replay(digest training.Digest) (Use, error) {
 	use := Use{Suppressed: map[training.UnlearningID]int{}}
 	m, err := s.manifest(digest)
@@ -323,6 +328,11 @@ func (s *Store) replay(digest training.Digest) (Use, error) {
 		use.Manifest.Entries = append(use.Manifest.Entries, e)
 		if e.Part == Train {
 			use.Train = append(use.Train, Record{e.ID, text, e.Part, e.Licence, e.Language, e.Tokens, e.FirstUse})
+		}
+	}
+	if len(use.Suppressed) > 0 {
+		if _, err := s.keepManifest(use.Manifest); err != nil {
+			return use, err
 		}
 	}
 	return use, nil

@@ -312,6 +312,12 @@ func TestSuppression(t *testing.T) {
 		}
 		use, err = s.Replay(1)
 		check("replay after erasing", use, err)
+		shorter := use.Manifest
+		s.Close()
+		s = open(t, dir)
+		if use, err = s.ReplayManifest(shorter.Root()); err != nil || !reflect.DeepEqual(use.Train, want) || len(use.Suppressed) > 0 {
+			t.Errorf("%s: the replay replayed: %d records, %v, %v; want %d", tt.name, len(use.Train), use.Suppressed, err, len(want))
+		}
 		if n, err := s.Erase(); err != nil || n != 0 {
 			t.Errorf("%s: erased %d again (%v)", tt.name, n, err)
 		}
@@ -422,7 +428,7 @@ func TestStoreNoticesChangedFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, rulesFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(dir); err == nil {
+	if _, err := OpenStore(dir); err == nil || !strings.Contains(err.Error(), "suppression") {
 		t.Error("a store with broken rules was opened: it would train on what was forgotten")
 	}
 }
