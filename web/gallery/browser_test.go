@@ -1,0 +1,184 @@
+package gallery
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// axe is Deque's accessibility checker, MPL-2.0, for tests only; the licence
+// stands beside it.
+//
+//go:embed testdata/axe/axe.min.js
+var axe string
+
+// looks are the three ways in which every page is opened.
+var looks = []struct {
+	name   string
+	width  int64
+	scheme string
+}{
+	{"light", 1280, "light"},
+	{"dark", 1280, "dark"},
+	{"narrow", 360, "light"},
+}
+
+// browser finds chromium or skips; CI demands it with ALTHING_REQUIRE_BROWSER.
+func browser(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("ALTHING_REQUIRE_BROWSER") == "1" {
+		t.Fatal("no chromium on this machine, and ALTHING_REQUIRE_BROWSER asks for one")
+	}
+	t.Skip("no chromium on this machine")
+	return ""
+}
+
+// TestInABrowser opens every page in light, in dark and 360 px wide. Axe finds
+// no fault, nothing scrolls sideways, nothing is asked of another host, and the
+// Content-Security-Policy is not broken. With ALTHING_SCREENSHOTS=FOLDER it
+// writes a picture of each.
+func TestInABrowser(t *testing.T) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser(t)))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // chromium does not start as root without
+	}
+	server := httptest.NewServer(Handler())
+	defer server.Close()
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	defer stop()
+	tab, closeTab := chromedp.NewContext(allocator)
+	defer closeTab()
+
+	watch := &watcher{host: server.URL}
+	chromedp.ListenTarget(tab, watch.event)
+	if err := chromedp.Run(tab, network.Enable(), log.Enable(), runtime.Enable()); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	for _, look := range looks {
+		t.Run(look.name, func(t *testing.T) {
+			set := []chromedp.Action{
+				emulation.SetDeviceMetricsOverride(look.width, 900, 1, look.width < 500),
+				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}),
+			}
+			if err := chromedp.Run(tab, set...); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range Entries() {
+				watch.reset()
+				faults, shot := visit(t, tab, server.URL+"/gallery/"+e.Name)
+				for _, f := range append(faults, watch.faults()...) {
+					t.Errorf("%s, %s: %s", e.Name, look.name, f)
+				}
+				save(t, e.Name+"-"+look.name+".png", shot)
+			}
+		})
+	}
+}
+
+// visit opens a page, runs the checks in it and answers what they found.
+func visit(t *testing.T, tab context.Context, url string) (faults []string, shot []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(tab, 30*time.Second)
+	defer cancel()
+	var wide string
+	const scrolls = `(() => {
+		const max = document.documentElement.clientWidth;
+		if (document.documentElement.scrollWidth <= max) return "";
+		const out = [...document.body.querySelectorAll("*")].find(e => e.getBoundingClientRect().right > max + 1 && !e.closest(".table-scroll, pre, .hidden-visually, .skip"));
+		return document.documentElement.scrollWidth + " px in " + max + (out ? ": " + out.outerHTML.slice(0, 120) : "");
+	})()`
+	// The options ask for WCAG 2.0 to 2.2, A and AA, and best practices.
+	const check = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+		.then(r => r.violations.map(v => v.id + ": " + v.help + " at " + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(" | ")))`
+	actions := []chromedp.Action{
+		chromedp.Navigate(url),
+		chromedp.Evaluate(scrolls, &wide),
+		chromedp.Evaluate(axe, nil),
+		chromedp.Evaluate(check, &faults, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+	}
+	if os.Getenv("ALTHING_SCREENSHOTS") != "" {
+		actions = append(actions, chromedp.FullScreenshot(&shot, 100))
+	}
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		t.Fatalf("open %s: %v", url, err)
+	}
+	if wide != "" {
+		faults = append(faults, "scrolls sideways: "+wide)
+	}
+	return faults, shot
+}
+
+func save(t *testing.T, name string, shot []byte) {
+	t.Helper()
+	dir := os.Getenv("ALTHING_SCREENSHOTS")
+	if dir == "" || len(shot) == 0 {
+		return
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), shot, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watcher keeps what the browser asked for and complained about.
+type watcher struct {
+	host string
+	mu   sync.Mutex
+	seen []string
+}
+
+func (w *watcher) event(ev any) {
+	fault := ""
+	switch ev := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		url := ev.Request.URL
+		if !strings.HasPrefix(url, w.host) && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+			fault = "asks another host: " + url
+		}
+	case *log.EventEntryAdded:
+		// The gallery has no event streams, so live.js gets a 404; that is all.
+		if ev.Entry.Level == log.LevelError && !strings.HasSuffix(ev.Entry.URL, "/events") {
+			fault = fmt.Sprintf("the browser says: %s %s", ev.Entry.Text, ev.Entry.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		fault = "script fails: " + ev.ExceptionDetails.Error()
+	}
+	if fault != "" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.seen = append(w.seen, fault)
+	}
+}
+
+func (w *watcher) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = nil
+}
+
+func (w *watcher) faults() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.seen...)
+}

@@ -1,0 +1,70 @@
+package gallery
+
+import (
+	"codeberg.org/althing/althing/web/href"
+	"codeberg.org/althing/althing/web/layout"
+	"codeberg.org/althing/althing/web/pages"
+	"codeberg.org/althing/althing/web/ui"
+)
+
+func lineage() []pages.VersionLine {
+	return []pages.VersionLine{
+		{Name: "Skald 1.4 candidate", Rounds: "130, going on", Published: when("", "–"), Loss: "1.329", State: ui.Chip{Text: "candidate"}, Digest: "sha256:ade9dc87…be96"},
+		{ID: 13, Name: "Skald 1.3", Rounds: "118u", Published: when("2026-08-06", "6 August 2026"), Loss: "1.365", State: good("in use"), Digest: "sha256:7f63aa22…7426", Now: true},
+		{ID: 12, Name: "Skald 1.2", Rounds: "118", Published: when("2026-06-28", "28 June 2026"), Loss: "1.363", State: bad("withdrawn"), Digest: "sha256:b3f30c26…3e71"},
+		{ID: 10, Name: "Skald 1.0", Rounds: "70", Published: when("2026-03-30", "30 March 2026"), Loss: "1.498", State: ui.Chip{Text: "kept"}, Digest: "sha256:5bd65282…9d75"},
+	}
+}
+
+func versions() []Entry {
+	list := frame("Versions of Skald")
+	list.Section = href.Versions()
+	fresh := frame("Versions")
+	fresh.Model = ""
+	play := frame("Playground")
+	play.Section = href.Playground()
+	ask := func(answer *pages.PlaygroundAnswer, problem string) pages.PlaygroundPage {
+		return pages.PlaygroundPage{
+			Chrome: play, Version: "Skald 1.3", VersionURL: href.Version(13), Prompt: ui.Input{Value: "Um kvøldið settist hon við"}, PromptLang: "fo",
+			Tokens: ui.Input{Value: "48"}, Temperature: ui.Input{Value: "0.8"}, Seed: ui.Input{Value: "497308"}, Answer: answer, Problem: problem, Operation: op,
+		}
+	}
+	clauses := ui.Options{ID: "clause", Label: "What it is about", Items: []ui.Option{{Value: "3.1", Label: "personal data"}, {Value: "2.4", Label: "works of others"}, {Value: "4.2", Label: "harassment"}, {Value: "other", Label: "something else"}}}
+	return []Entry{
+		{"versions", pages.Versions(pages.VersionsPage{Chrome: list, Versions: lineage()})},
+		{"versions-empty", pages.Versions(pages.VersionsPage{Chrome: fresh})},
+		{"version", pages.Version(card())},
+		{"version-new", pages.Version(pages.VersionPage{Chrome: frame("Skald 0.5"), HTML: "<p>The first version.</p>", Infobox: ui.Infobox{Caption: "Skald 0.5"}, Versions: lineage()[3:], Use: say("Nobody has measured it yet."), Digests: []ui.Fact{digestFact("Weights", "sha256:0f8a07c1…327b")}})},
+		{"playground", pages.Playground(ask(nil, ""))},
+		{"playground-answer", pages.Playground(ask(&pages.PlaygroundAnswer{
+			Prompt: "Um kvøldið settist hon við ", Text: "vindeygað og hugdi út á sjógvin, meðan lampan brann.", Lang: "fo", About: "Skald 1.3, seed 497308, 0.8 s",
+			CanFlag: true, FlagToken: "a1", Clauses: clauses, FlagOp: op, Reason: ui.Input{Problem: "Say in a sentence what is wrong."},
+		}, ""))},
+		{"playground-held", pages.Playground(ask(&pages.PlaygroundAnswer{Held: ui.Cat(ui.Bold("Not shown."), say(" The answer is close to a text that the community is deciding about ("), ui.Link("Proposal 212", href.Proposal(212)), say(")."))}, "Temperature must lie between 0 and 2."))},
+		{"playground-none", pages.Playground(pages.PlaygroundPage{Chrome: play})},
+	}
+}
+
+func card() pages.VersionPage {
+	c := views(frame("Skald 1.3"), "Model", href.Version(13), href.Talk("Skald 1.3"), 31)
+	c.Section = href.Version(13)
+	c.Toc = []layout.Link{{Text: "Lineage", Href: "#versions"}, {Text: "Evaluation", Href: "#eval"}, {Text: "Known limits", Href: "#limits"}, {Text: "What was unlearned", Href: "#removed"}, {Text: "Use it", Href: "#use"}}
+	c.Tools = []layout.ToolGroup{{Title: "Model", Links: []layout.Link{{Text: "Weights", Href: href.VersionWeights(13)}, {Text: "Tokenizer", Href: href.VersionTokenizer(13)}, {Text: "Card as JSON", Href: href.VersionCard(13)}}}}
+	return pages.VersionPage{
+		Chrome: c,
+		Infobox: ui.Infobox{Caption: "Skald 1.3", Groups: []ui.FactGroup{
+			{Facts: []ui.Fact{fact("Kind", "language model, decoder only"), fact("Parameters", "23,846,784"), fact("Layers", "10, width 384, 6 heads"), fact("Vocabulary", "16,000, byte-level BPE"), fact("Context", "512 tokens"), fact("Trained on", "38.2 million tokens")}},
+			{Title: "Release", Facts: []ui.Fact{timeFact("Published", "2026-08-06", "6 August 2026"), factOf("Decided by", ui.Link("Proposal 197", href.Proposal(197))), fact("Licence", "Apache 2.0 (weights)"), digestFact("Digest", "sha256:7f63aa22…7426")}},
+			{Title: "Cost", Facts: []ui.Fact{fact("Energy", "191 kWh, rounds 1–118u")}},
+		}},
+		HTML:     "<p><b>Skald</b> is a small language model for Icelandic, Faroese, Norwegian Nynorsk, Northern Sámi and Kalaallisut. It continues text. It was trained by members on their own machines.</p><p>It is not meant for facts, advice on health or law, or for speaking in the name of a person.</p>",
+		Warning:  ui.Cat(ui.Bold("A vote may withdraw this version. "), ui.Link("Proposal 212", href.Proposal(212)), say(" would unlearn 1,953 pieces and replace Skald 1.3.")),
+		Versions: lineage(), EvalNote: "flagged: of 1,000 answers",
+		EvalCols: []ui.Col{{Label: "Language"}, {Label: "Text", Num: true}, {Label: "Bits per byte", Num: true}, {Label: "Cloze", Num: true}, {Label: "Flagged", Num: true}},
+		Eval:     []ui.Row{cells("Icelandic", "41 %", "1.214", "58 %", "0.9"), cells("Faroese", "17 %", "1.387", "49 %", "1.6"), cells("Kalaallisut", "5 %", "1.571", "31 %", "1.3")},
+		Limits:   []ui.Rich{say("It invents names and dates."), ui.Cat(say("Kalaallisut words longer than 20 letters are often cut; "), ui.Link("campaign 7", href.Campaign(7)), say(" works on it."))},
+		Removed:  []ui.Row{cells(ui.Link("5: Kvívík parish letters", href.Certificate(5)), "846 pieces", "6 August 2026", "15 of 15 passed")},
+		Use:      ui.Cat(say("Get the "), ui.Link("weights", href.VersionWeights(13)), say(", the "), ui.Link("tokenizer", href.VersionTokenizer(13)), say(" or run it offline: "), ui.Code("althing node complete"), say(".")),
+		Digests:  []ui.Fact{digestFact("Weights", "sha256:7f63aa22f1e6bb1d79a5e55f0d6eda2c8eadfbeb50cd9a2d4ce3f7cfce8f7426"), digestFact("Tokenizer", "sha256:1c54f0f2a6b7fbb28d4b8d2a1f5b7c4a7a0c3a2f1b3d0e9c8b7a6f5e4d3c2b1a")},
+	}
+}

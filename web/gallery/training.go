@@ -1,0 +1,120 @@
+package gallery
+
+import (
+	"strconv"
+
+	"codeberg.org/althing/althing/web/href"
+	"codeberg.org/althing/althing/web/layout"
+	"codeberg.org/althing/althing/web/pages"
+	"codeberg.org/althing/althing/web/plot"
+	"codeberg.org/althing/althing/web/ui"
+)
+
+func campaigns() []Entry {
+	list := frame("Training")
+	list.Section = href.Campaigns()
+	fresh := campaign()
+	fresh.Title, fresh.Rounds, fresh.Nodes, fresh.Strata, fresh.Checks, fresh.Stop = "Campaign 8: spoken Nynorsk", nil, nil, nil, nil, nil
+	fresh.Toc = nil
+	fresh.Round = pages.CampaignRound{Label: "States of round 143", Stages: []ui.Stage{{Name: "Planned", State: "now"}, {Name: "Selecting"}, {Name: "Collecting"}, {Name: "Aggregating"}, {Name: "Evaluating"}, {Name: "Published", Note: "or rejected"}}, Line: say("The first round opens on 30 November 2026.")}
+	return []Entry{
+		{"campaigns", pages.Campaigns(pages.CampaignsPage{Chrome: list, Campaigns: []pages.CampaignLine{
+			{ID: 7, Title: "More Northern Sámi and Kalaallisut", Mandate: ui.Link("Proposal 203", href.Proposal(203)), Rounds: "12 of 24", Loss: "1.365 → 1.329", State: ui.Chip{Text: "running"}, Began: when("2026-11-09T08:00Z", "9 Nov 2026, 08:00 UTC")},
+			{ID: 6, Title: "Rounds 71 to 118 again", Mandate: ui.Link("Proposal 188", href.Proposal(188)), Rounds: "48 of 48", Loss: "1.498 → 1.365", State: good("ended"), Began: when("2026-07-26T18:00Z", "26 July 2026, 18:00 UTC")},
+		}})},
+		{"campaigns-empty", pages.Campaigns(pages.CampaignsPage{Chrome: list})},
+		{"campaign", pages.Campaign(campaign())},
+		{"campaign-planned", pages.Campaign(fresh)},
+		{"round", pages.Round(round())},
+		{"round-rejected", pages.Round(rejected())},
+	}
+}
+
+func roundNodes() []ui.Row {
+	row := func(node string, id int64, owner, hardware, language, examples, norm, state string) ui.Row {
+		return cells(ui.Link(node, href.Node(id)), owner, hardware, language, examples, norm, state)
+	}
+	mine := row("basement-gpu", 2, "Ingvild A.", "GPU, 12 GB", "Nynorsk", "3,880", "0.88", "reported 04:10")
+	mine.Mine = true
+	return []ui.Row{
+		row("oslo-ws-2", 5, "Ragnhild S.", "CPU, 16 threads", "Nynorsk", "1,204", "0.93", "reported 10:31"), mine,
+		row("nuuk-lib", 7, "Pipaluk", "CPU, 12 threads", "Kalaallisut", "966", "1.00 (from 1.74)", "reported 06:47, clipped"),
+		row("reine-pi", 9, "Leif-Arne", "CPU, 4 threads", "Nynorsk", "288", "0.99", "held 07:58"),
+	}
+}
+
+func roundChecks() []ui.Row {
+	return []ui.Row{
+		cells("Signature of the node (Ed25519)", "11", "–", "all valid"), cells("Norm within the clip norm of 1.0", "10", "1 clipped", "nuuk-lib, 1.74 → 1.00"),
+		cells("Distance from the median below 3.0", "10", "1 held", "reine-pi, 3.9; a person looks before the close"), cells("Base digest is that of round 130", "11", "–", "–"),
+	}
+}
+
+func campaign() pages.CampaignPage {
+	c := views(frame("Campaign 7: more Northern Sámi and Kalaallisut"), "Campaign", href.Campaign(7), href.Talk("Campaign 7"), 6)
+	c.Section, c.Live = href.Campaigns(), true
+	c.Subline = ui.Cat(say("Round 131 is running. State of "), ui.Moment("2026-11-19T10:40Z", "19 November 2026, 10:40 UTC"), say("."))
+	c.Toc = []layout.Link{{Text: "Loss", Href: "#loss-h"}, {Text: "Who takes part", Href: "#nodes"}, {Text: "Strata", Href: "#strata"}, {Text: "Checks of the updates", Href: "#checks"}, {Text: "Digests", Href: "#digests"}}
+	c.Tools = []layout.ToolGroup{{Title: "Rounds", Links: []layout.Link{{Text: "Round 130", Href: href.Round(130)}}}, {Title: "Export", Links: []layout.Link{{Text: "Loss as CSV", Href: href.CampaignLoss(7)}}}}
+	p := pages.CampaignPage{
+		Chrome: c, ID: 7,
+		Round: pages.CampaignRound{
+			Label: "States of round 131", Share: 61,
+			Stages: []ui.Stage{{Name: "Planned", Note: "02:10", State: "done"}, {Name: "Selecting", Note: "18 nodes", State: "done"}, {Name: "Collecting", Note: "11 of 18 in", State: "now"}, {Name: "Aggregating", Note: "from 12 updates"}, {Name: "Evaluating", Note: "5 languages"}, {Name: "Published", Note: "or rejected"}},
+			Line:   ui.Cat(ui.Link("Round 131", href.Round(131)), say(" is collecting: 11 of 18 updates are in, at least 12 are needed by "), ui.Moment("2026-11-19T20:12Z", "19 November 2026, 20:12 UTC"), say(".")),
+		},
+		Infobox: ui.Infobox{Caption: "Campaign 7", Groups: []ui.FactGroup{
+			{Facts: []ui.Fact{factOf("Decision", ui.Link("Proposal 203", href.Proposal(203))), fact("Rounds", "119–142 (24)"), fact("Done", "12, of which 1 rejected"), timeFact("Began", "2026-11-09T08:00Z", "9 November 2026, 08:00 UTC")}},
+			{Title: "Recipe", Facts: []ui.Fact{fact("Rule", "trimmed mean, 10 % off each side"), fact("Clip norm", "1.0"), fact("Local steps", "200, AdamW, 3·10⁻⁴"), factOf("Seed", entry(48102))}},
+		}},
+		Lead: ui.Cat(ui.Bold("Campaign 7"), say(" trains Skald on 2.1 million new tokens of Northern Sámi and Kalaallisut, the two languages with the highest loss. If it ends well, its last checkpoint becomes Skald 1.4 after a vote.")),
+		Loss: plot.LineOf{
+			ID: "loss", Title: "Validation loss by round", Desc: "From 1.365 bits per byte at round 118 to 1.329 at round 130. Round 125 was rejected by its check and has no point.",
+			XLabel: "Round", YLabel: "Bits per byte, mean of five languages", Places: 3, Until: 142,
+			Series: []plot.Series{{Points: losses()}}, Limits: []plot.Limit{{Y: 1.365, Name: "Skald 1.3"}}, Cross: []plot.Cross{{X: 125, Name: "125 rejected"}},
+		},
+		LossNote: "Solid line with round points: loss after each round. Dashed line: Skald 1.3, where the campaign began. A cross marks a rejected round. Lower is better.",
+		Nodes:    roundNodes(), NodeNote: "4 of 18; yours are tinted", NodeMore: say("One node is a straggler: hatteng-nas has sent no sign since 06:10 UTC; its lease ends at 12:10 UTC."),
+		Strata: []pages.CampaignStratum{
+			{ID: "s1", Caption: "By language", Rows: []pages.StratumLine{{Name: "Icelandic", Cohort: 5, In: 4}, {Name: "Faroese", Cohort: 4, In: 2}, {Name: "Nynorsk", Cohort: 4, In: 3}, {Name: "Northern Sámi", Cohort: 3, In: 1}, {Name: "Kalaallisut", Cohort: 2, In: 1}}},
+			{ID: "s2", Caption: "By hardware", Rows: []pages.StratumLine{{Name: "Laptop CPU", Cohort: 10, In: 4}, {Name: "Desktop CPU", Cohort: 4, In: 3}, {Name: "Home GPU", Cohort: 3, In: 3}, {Name: "Data centre GPU", Cohort: 1, In: 1}}},
+		},
+		Checks: roundChecks(), ChecksOf: "10 count now, 1 is held",
+		Digests: []ui.Fact{digestFact("Base, round 130", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), fact("Round 131", "set when the round closes; the sum is in a fixed order, so that anybody can repeat it")},
+		Links:   ui.Cat(ui.Link("Recompute round 130 yourself", href.Round(130)), say(" · "), ui.Link("loss as CSV", href.CampaignLoss(7))),
+		Stop:    &pages.CampaignStop{Action: href.Campaign(7) + "/stop", Operation: op},
+	}
+	for _, l := range losses() {
+		n := int64(l.X)
+		p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: n, Name: strconv.FormatInt(n, 10), Loss: strconv.FormatFloat(l.Y, 'f', 3, 64), State: good("accepted")})
+	}
+	p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: 125, Name: "125", Loss: "–", State: bad("rejected"), Note: "Faroese +2.4 %"})
+	return p
+}
+
+func round() pages.RoundPage {
+	c := frame("Round 130 of campaign 7")
+	c.Section = href.Campaigns()
+	return pages.RoundPage{
+		Chrome: c, ID: 130,
+		Stages: []ui.Stage{{Name: "Planned", State: "done"}, {Name: "Selecting", State: "done"}, {Name: "Collecting", State: "done"}, {Name: "Aggregating", State: "done"}, {Name: "Evaluating", State: "done"}, {Name: "Accepted", Note: "01:58", State: "now"}},
+		Infobox: ui.Infobox{Caption: "Round 130", Groups: []ui.FactGroup{
+			{Facts: []ui.Fact{{Label: "State", Chip: good("accepted")}, factOf("Campaign", ui.Link("7", href.Campaign(7))), fact("Cohort", "18 nodes, 16 updates"), factOf("Seed", entry(48080))}},
+		}},
+		Lead:  say("Sixteen updates were joined with a trimmed mean. The loss fell from 1.331 to 1.329 bits per byte."),
+		Nodes: roundNodes(), NodeNote: "4 of 18", Checks: roundChecks(), ChecksOf: "16 updates",
+		Eval:     []ui.Row{cells("Icelandic", "1.207", "1.206", "−0.1 %", "+2.0 %"), cells("Kalaallisut", "1.490", "1.487", "−0.2 %", "+2.0 %")},
+		Digests:  []ui.Fact{digestFact("Base", "sha256:2eddef5d1fe0a61f6f6c21c3a8ddc4f0c8e1c9a80e5df3bb4b7a4b4e3c8a1fe0"), digestFact("Result", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), digestFact("Cohort list", "sha256:8cc907f7866744eadb417c5a203ed1d758233da63543182be3f4bb81a9e1bec7")},
+		Verify:   "althing verify round skald.example --id 130",
+		Verified: []ui.Row{cells(member("Jógvan"), ui.Digest("sha256:ade9dc87…be96"), good("yes"), ui.Moment("2026-11-19T06:00Z", "19 Nov 2026, 06:00 UTC"))},
+		Changes:  []ui.Change{act("2026-11-19T01:58Z", "01:58", "Training", 48101, say("Round 130 published: 1.329 bits per byte (−0.002)"))},
+	}
+}
+
+func rejected() pages.RoundPage {
+	p := round()
+	p.Title, p.ID, p.Verified, p.Verify, p.Nodes = "Round 125 of campaign 7", 125, nil, "", nil
+	p.Stages[5] = ui.Stage{Name: "Rejected", Note: "19:20", State: "now"}
+	p.Outcome = ui.Cat(ui.Bold("Rejected."), say(" Faroese rose by 2.4 %, and the limit is 2.0 %. The base of round 124 stays; nothing of this round is served."))
+	return p
+}
