@@ -54,4 +54,12 @@
 // the order of their source; the rotary table, the initial weights, the loss
 // (log of the sum) and schedules use them and round once to binary32. Square
 // roots are IEEE square roots.
+//
+// # Layers and optimisers
+//
+// The formulas of packages llama and optim are evaluated as written there,
+// from left to right, every product and sum rounded by itself: normRow and
+// normBackward, rotary.row, SwiGLU and SwiGLUGrad, Softmax (which multiplies by
+// the rounded reciprocal of the sum) and SoftmaxGrad, crossEntropy, AdamW, SGD
+// and Clip. Blocks of 32 queries and of 128 rows are constants.
 package tensor
