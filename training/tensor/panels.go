@@ -128,27 +128,25 @@ func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
 		return
 	}
 	level := level.Load()
+	var edge [8 * panelWidth]float32 // a tile that is wider than what is left of c
 	for j := 0; j < c.Cols; j += panelWidth {
 		b := p.data[j*p.k+k0*panelWidth:]
 		w := min(panelWidth, c.Cols-j)
 		i := lo
 		for ; i+8 <= hi; i += 8 {
-			at := a.data[i*a.rs:]
-			if w == panelWidth {
-				tile8x32(level, kk, at, a.rs, a.cs, b, c.Data[i*c.Stride+j:], c.Stride, plus)
+			if at := i*c.Stride + j; w == panelWidth {
+				tile8x32(level, kk, a.data[i*a.rs:], a.rs, a.cs, b, c.Data[at:], c.Stride, plus)
 				continue
 			}
-			var edge [8 * panelWidth]float32
-			for r := range 8 {
+			for r := 0; r < 8 && add; r++ {
 				copy(edge[r*panelWidth:], c.Data[(i+r)*c.Stride+j:][:w])
 			}
-			tile8x32(level, kk, at, a.rs, a.cs, b, edge[:], panelWidth, plus)
+			tile8x32(level, kk, a.data[i*a.rs:], a.rs, a.cs, b, edge[:], panelWidth, plus)
 			for r := range 8 {
 				copy(c.Data[(i+r)*c.Stride+j:][:w], edge[r*panelWidth:])
 			}
 		}
 		for ; i < hi; i++ {
-			var edge [panelWidth]float32
 			row := c.Data[i*c.Stride+j:][:w]
 			copy(edge[:], row)
 			tile1x32(level, kk, a.data[i*a.rs:], a.cs, b, edge[:], plus)
