@@ -1,0 +1,124 @@
+package nodeapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/training/protocol"
+)
+
+func (a *API) manifest(w http.ResponseWriter, r *http.Request) {
+	c := callerOf(r)
+	m, body, err := readBytes[protocol.ManifestSummary](w, r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	actor, err := c.actor(body)
+	if err == nil {
+		err = a.Corpus.Describe(r.Context(), actor, c.owner, m)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// noteSeen needs to do nothing: the signature middleware has noted the time.
+func (a *API) noteSeen(w http.ResponseWriter, r *http.Request) {
+	capabilities, err := read[protocol.Capabilities](w, r)
+	if err == nil {
+		if err = capabilities.Check(); err != nil {
+			err = governance.Errorf(governance.Invalid, "The capabilities cannot be read: %v.", err)
+		}
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// work answers with an assignment as soon as there is one, or 204 at the end
+// of the wait. It takes the wake-up before it looks, so that nothing that
+// comes between is missed.
+func (a *API) work(w http.ResponseWriter, r *http.Request) {
+	wait, size, err := workQuery(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // a server that cannot keeps its own limits
+	_ = control.SetWriteDeadline(time.Now().Add(wait + patience))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		wake := a.Work.Wake()
+		assignment, err := a.Work.Next(r.Context(), callerOf(r).node, size)
+		if err == nil {
+			answer(w, assignment)
+			return
+		}
+		if !governance.Is(err, governance.NotFound) {
+			a.refuse(w, r, err)
+			return
+		}
+		select {
+		case <-wake:
+		case <-timer.C:
+			w.WriteHeader(http.StatusNoContent)
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func workQuery(r *http.Request) (wait time.Duration, size int64, err error) {
+	query := r.URL.Query()
+	seconds, err1 := strconv.Atoi(query.Get("wait"))
+	size, err2 := strconv.ParseInt(query.Get("size"), 10, 64)
+	if err1 != nil || err2 != nil || seconds < 0 || size < 0 {
+		return 0, 0, governance.Errorf(governance.Invalid, "Ask for work with “wait” (seconds) and “size” (entries of the log that the node has seen).")
+	}
+	return min(time.Duration(seconds)*time.Second, protocol.MaxWait), size, nil
+}
+
+func (a *API) lease(w http.ResponseWriter, r *http.Request) {
+	renewal, err := read[protocol.Renewal](w, r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	lease, err := a.Work.Renew(r.Context(), callerOf(r).node, renewal)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	answer(w, lease)
+}
+
+func (a *API) report(w http.ResponseWriter, r *http.Request) {
+	report, body, err := readBytes[protocol.Report](w, r)
+	if err == nil {
+		if err = report.Check(); err != nil {
+			err = governance.Errorf(governance.Invalid, "The report was refused: %v.", err)
+		}
+	}
+	var actor governance.Actor
+	if err == nil {
+		actor, err = callerOf(r).actor(body)
+	}
+	if err == nil {
+		err = a.Work.Report(r.Context(), actor, report)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,221 @@
+package nodeapi
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/safetensors"
+	"github.com/go-chi/chi/v5"
+)
+
+// transfer is what the address of a blob says.
+type transfer struct {
+	name       training.Digest
+	assignment training.AssignmentID
+	length     int64 // of the whole artefact; 0 where the address names none
+	offset     int64
+}
+
+func transferOf(r *http.Request) (transfer, error) {
+	var t transfer
+	var err error
+	if t.name, err = training.ParseDigest(chi.URLParam(r, "digest")); err != nil {
+		return t, governance.Errorf(governance.NotFound, "There is no such artefact.")
+	}
+	query := r.URL.Query()
+	id, err := strconv.ParseInt(query.Get("assignment"), 10, 64)
+	if err != nil || id < 1 {
+		return t, governance.Errorf(governance.Invalid, "The address names no assignment.")
+	}
+	t.assignment = training.AssignmentID(id)
+	for name, to := range map[string]*int64{"length": &t.length, "offset": &t.offset} {
+		if text := query.Get(name); text != "" {
+			if *to, err = strconv.ParseInt(text, 10, 64); err != nil || *to < 0 {
+				return t, governance.Errorf(governance.Invalid, "“%s” is not a number of bytes.", name)
+			}
+		}
+	}
+	return t, nil
+}
+
+// download serves the base of one of the node's open assignments, whole or by
+// ranges. Any other artefact is not found.
+func (a *API) download(w http.ResponseWriter, r *http.Request) {
+	t, err := transferOf(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
+	if err == nil && slot.Base != t.name {
+		err = governance.Errorf(governance.NotFound, "Assignment %d does not read this artefact.", t.assignment)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	blob, err := a.Blobs.Open(r.Context(), t.name)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	defer blob.Close()
+	took := patience + time.Duration(blob.Size()/pace)*time.Second
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(took)) // a server that cannot keeps its own limits
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("ETag", `"`+t.name.Hex()+`"`)
+	http.ServeContent(w, r, "", time.Time{}, blobs.Reader(blob))
+}
+
+// head tells how far an upload came, if the address names its length, and
+// otherwise the size of a base.
+func (a *API) head(w http.ResponseWriter, r *http.Request) {
+	if !r.URL.Query().Has("length") {
+		a.download(w, r)
+		return
+	}
+	t, form, err := a.uploadSlot(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	have, err := t.length, error(nil)
+	if !form.done {
+		have, err = a.Uploads.Have(t.name, t.length)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(have, 10))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// legal is the one form that an update of an assignment may have.
+type legal struct {
+	header   []byte
+	elements int
+	maxNorm  float64
+	done     bool // this very update was taken already
+}
+
+// uploadSlot checks, before any byte of the body is read, that the node may
+// upload for this assignment and that the announced length is the only one.
+func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
+	t, err := transferOf(r)
+	if err != nil {
+		return t, legal{}, err
+	}
+	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
+	if err != nil {
+		return t, legal{}, err
+	}
+	if !slot.Train {
+		return t, legal{}, governance.Errorf(governance.Conflict, "Assignment %d asks for no update.", t.assignment)
+	}
+	form, size, err := a.form(r.Context(), slot)
+	if err != nil {
+		return t, legal{}, err
+	}
+	form.done = slot.Uploaded == t.name
+	if t.length != size {
+		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", size, t.length)
+	}
+	return t, form, nil
+}
+
+// form reads the header of the base, which is the header of its updates: the
+// same tensors in the same order, float32.
+func (a *API) form(ctx context.Context, slot Slot) (legal, int64, error) {
+	blob, err := a.Blobs.Open(ctx, slot.Base)
+	if err != nil {
+		return legal{}, 0, err
+	}
+	defer blob.Close()
+	var word [8]byte
+	if _, err := blob.ReadAt(word[:], 0); err != nil {
+		return legal{}, 0, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
+	}
+	n := binary.LittleEndian.Uint64(word[:])
+	if n > protocol.MaxMessage || int64(n)+8 > blob.Size() || (blob.Size()-8-int64(n))%4 != 0 {
+		return legal{}, 0, fmt.Errorf("base %s of %d bytes has a header of %d", slot.Base.Hex(), blob.Size(), n)
+	}
+	header := make([]byte, 8+n)
+	if _, err := blob.ReadAt(header, 0); err != nil {
+		return legal{}, 0, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
+	}
+	elements := int(blob.Size()-int64(len(header))) / 4
+	return legal{header: header, elements: elements, maxNorm: slot.MaxNorm}, blob.Size(), nil
+}
+
+// upload takes one part of an update. When the last part is here, the whole is
+// checked and handed to the store of rounds, which encrypts it.
+func (a *API) upload(w http.ResponseWriter, r *http.Request) {
+	t, form, err := a.uploadSlot(r)
+	if err == nil && (r.ContentLength < 0 || r.ContentLength > protocol.MaxPart) {
+		err = governance.Errorf(governance.TooMany, "A part of an upload states its length and has at most %d bytes.", protocol.MaxPart)
+	}
+	if err == nil && form.done {
+		w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(t.length, 10))
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	var have int64
+	if err == nil {
+		have, err = a.Uploads.Append(r.Context(), t.name, t.length, t.offset, r.Body, false)
+		w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(have, 10))
+	}
+	if err == nil && have == t.length {
+		err = a.finish(r.Context(), callerOf(r).node, t, form)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// finish checks a whole upload and hands it on. What is refused is forgotten,
+// so that the node may begin again; what failed here stays for a retry.
+func (a *API) finish(ctx context.Context, node governance.NodeID, t transfer, form legal) error {
+	if err := a.check(t, form); err != nil {
+		return errors.Join(err, a.Uploads.Remove(t.name, t.length))
+	}
+	body, err := a.Uploads.Open(t.name, t.length)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := a.Work.Upload(ctx, node, t.assignment, t.name, t.length, body); err != nil {
+		return err
+	}
+	return a.Uploads.Remove(t.name, t.length)
+}
+
+func (a *API) check(t transfer, form legal) error {
+	body, err := a.Uploads.Open(t.name, t.length)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	got, err := safetensors.Receive(io.Reader(body), form.header, form.elements, nil, safetensors.Limits{MaxNorm: form.maxNorm})
+	switch {
+	case errors.Is(err, safetensors.ErrHeader), errors.Is(err, safetensors.ErrLength), errors.Is(err, safetensors.ErrNotFinite), errors.Is(err, safetensors.ErrNorm):
+		return governance.Errorf(governance.Invalid, "The update was refused: %v.", err)
+	case err != nil:
+		return err
+	case got.Digest != t.name:
+		return governance.Errorf(governance.Invalid, "The update's bytes have the digest %s, not %s. Send it again.", got.Digest.Hex(), t.name.Hex())
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package nodeapi
+
+import (
+	"context"
+	"io"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
+)
+
+// Work is what the node API needs of the store of rounds. Every method gets
+// the node that signed the request and answers NotFound for an assignment of
+// another node, so that nobody learns of it.
+type Work interface {
+	// Wake returns a channel that is closed when there may be new work. The
+	// API takes it before it asks Next, so that nothing is missed between. A
+	// wait holds no connection to the database.
+	Wake() <-chan struct{}
+
+	// Next leases the node's next open assignment, in the order of ids, and
+	// returns it signed by the platform's key, with the proof that its
+	// decision stands in the log: consistent with the log of logSize entries
+	// that the node remembers (0 for none). An assignment that the node holds
+	// already is given out again, with a new lease: it may have crashed.
+	// NotFound when there is none. It must not block.
+	Next(ctx context.Context, node governance.NodeID, logSize int64) (protocol.Assignment, error)
+
+	// Renew extends a lease. Cancelled is set, and nothing is extended, when
+	// the assignment is closed or its epoch is over.
+	Renew(ctx context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error)
+
+	// Slot says what an open assignment of the node reads and may upload;
+	// Conflict when it is closed, NotFound when it is not the node's.
+	Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error)
+
+	// Upload takes an update that has been checked: size bytes with this
+	// digest, the round's one legal header, finite numbers within the norm.
+	// It stores them encrypted to the contributor's key. The same digest
+	// again is no error: nothing is read then.
+	Upload(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest, size int64, body io.Reader) error
+
+	// Report is the act that takes a report: the actor is the node. The same
+	// operation again answers as the first time. Conflict after the
+	// assignment was closed or its epoch was over.
+	Report(ctx context.Context, actor governance.Actor, r protocol.Report) error
+}
+
+// Slot is what an open assignment needs of the blobs.
+type Slot struct {
+	Base     training.Digest // readable by the node; its header is the update's header
+	Train    bool            // an update may be uploaded
+	Uploaded training.Digest // the update that Upload took, or zero
+	MaxNorm  float64         // of the update; 0 for no limit
+}
+
+// Corpus takes what nodes say of their text.
+type Corpus interface {
+	// Describe is the act of a node that tells what it holds; owner is whose
+	// node it is.
+	Describe(ctx context.Context, actor governance.Actor, owner governance.MemberID, m protocol.ManifestSummary) error
+}
