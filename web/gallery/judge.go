@@ -42,7 +42,7 @@ func aCase() pages.CasePage {
 	c := views(frame("Case 317: repeats a passage with a phone number"), "Case", href.Case(317), href.Talk("Case 317"), 2)
 	c.Wide, c.Section, c.NoIndex = true, href.Cases(""), true
 	var past, future []plot.Point
-	for h := 0.0; h <= 80; h += 2 {
+	for h := 0.0; h <= 80; h++ {
 		v := 1.5485 * math.Exp2(-(h-3)/48)
 		if h <= 6 {
 			past = append(past, plot.Point{X: h, Y: v})
@@ -78,7 +78,7 @@ func aCase() pages.CasePage {
 		Sum:      cells("Sum", "", "", "", "", ui.Bold("1.4829")),
 		Salience: plot.LineOf{
 			ID: "sal", Title: "Priority over time", Desc: "Rises to 1.55, is 1.48 now and would fall below 0.6 after about 69 hours.", XLabel: "Hours since the case was opened", YLabel: "Priority", Places: 1,
-			Series: []plot.Series{{Name: "now 1.48", Points: past}, {Name: "expected", Points: future}}, Limits: []plot.Limit{{Y: 1.5, Name: "ignites 1.5"}, {Y: 0.6, Name: "leaves 0.6"}},
+			Series: []plot.Series{{Points: past}, {Name: "expected", Points: future}}, Limits: []plot.Limit{{Y: 1.5, Name: "ignites 1.5"}, {Y: 0.6, Name: "leaves 0.6"}},
 		},
 		SalienceOf: "Solid: until now. Dashed: if nothing new comes in.",
 		Facts:      []ui.Fact{timeFact("Opened", "2026-11-19T04:10Z", "19 Nov 2026, 04:10 UTC"), timeFact("Deadline", "2026-11-20T04:10Z", "20 Nov 2026, 04:10 UTC"), fact("Reported by", "3 members, 2 groups"), fact("Automated", "detection yes, decision no")},

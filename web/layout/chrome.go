@@ -55,6 +55,12 @@ type Checkpoint struct {
 	Origin string
 }
 
+// sentence is the line of the footer.
+func (c Checkpoint) sentence() ui.Rich {
+	return ui.Cat(ui.Plain("Log checkpoint: "), ui.Bold(ui.Count(c.Size)), ui.Plain(" entries, root "), ui.Digest(c.Root),
+		ui.Plain(", signed "), ui.Moment(c.Signed.At, c.Signed.Text), ui.Plain(" by "), ui.Digest(c.Key), ui.Plain(". "), ui.Link("Verify it yourself", href.Verify()))
+}
+
 // Link is a phrase and where it leads.
 type Link struct {
 	Text string

@@ -50,12 +50,14 @@ func Bars(f BarsOf) templ.Component {
 		if b.Won {
 			class = "p-seat"
 		}
-		c.text("p-strong", 4, y+11, b.Name)
-		c.text("p-end", 396, y+11, b.Text)
+		c.text("p-strong", 4, y+11, b.Name+": "+b.Text)
 		c.add(`<rect class="%s" x="4" y="%s" width="%s" height="12"></rect>`, class, num(y+15), num(x(math.Min(math.Max(b.Value, 0), most))-4))
 	}
 	if f.Mark > 0 {
-		c.add(`<path class="p-limit" d="M%s 14V%s"></path>`, num(x(f.Mark)), num(tall-2))
+		for i := range f.Bars {
+			// only across the bars, never across the words
+			c.add(`<path class="p-limit" d="M%s %sv16"></path>`, num(x(f.Mark)), num(head+row*float64(i)+13))
+		}
 		anchor := "p-mid"
 		if x(f.Mark) > 330 {
 			anchor = "p-end"

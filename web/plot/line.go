@@ -163,6 +163,10 @@ func (f LineOf) bounds() (x0, x1, y0, y1 float64) {
 	return x0, x1, y0, y1
 }
 
+// crowd is the number of points beyond which a line has a marker at its end
+// only: more would hide the line.
+const crowd = 30
+
 // draw adds the i-th series and answers the labels at its end.
 func (s Series) draw(c *canvas, i int, x, y func(float64) float64, places int) []label {
 	points := finite(s.Points)
@@ -177,8 +181,10 @@ func (s Series) draw(c *canvas, i int, x, y func(float64) float64, places int) [
 	if !s.Scatter {
 		c.add(`<path class="p-line%s" d="%s"></path>`, suffix, path(points, x, y))
 	}
-	for _, p := range points {
-		marker(c, style, x(p.X), y(p.Y))
+	for i, p := range points {
+		if s.Scatter || len(points) <= crowd || i == len(points)-1 {
+			marker(c, style, x(p.X), y(p.Y))
+		}
 	}
 	last := points[len(points)-1]
 	words := strconv.FormatFloat(last.Y, 'f', places, 64)
@@ -187,9 +193,9 @@ func (s Series) draw(c *canvas, i int, x, y func(float64) float64, places int) [
 	}
 	if s.Scatter || x(last.X) < right-40 {
 		if x(last.X) > (left+right)/2 && s.Scatter {
-			c.text("p-strong p-end", x(last.X)-9, y(last.Y)+4, words)
+			c.text("p-strong p-end", x(last.X)-7, y(last.Y)-5, words)
 		} else {
-			c.text("p-strong", x(last.X)+8, y(last.Y)+4, words)
+			c.text("p-strong", x(last.X)+7, y(last.Y)-5, words)
 		}
 		return nil
 	}
