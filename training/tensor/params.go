@@ -37,9 +37,9 @@ type Params struct {
 	index   map[string]int
 }
 
-// maxElements bounds one model (64 Gi elements would not fit in any node), so
-// that a product of dimensions cannot overflow.
-const maxElements = 1 << 36
+// maxElements bounds one model (8 GiB of weights), so that no sum or product of
+// sizes overflows, also where int has 32 bits.
+const maxElements = math.MaxInt32
 
 // NewParams lays out zeroed tensors. It refuses an empty or repeated name and
 // a dimension below one.
@@ -63,9 +63,10 @@ func NewParams(specs ...Spec) (*Params, error) {
 		}
 		p.index[s.Name] = i
 		p.offsets = append(p.offsets, total)
-		if total += s.Len(); total > maxElements {
+		if s.Len() > maxElements-total {
 			return nil, fmt.Errorf("lay out tensor %q: more than %d elements", s.Name, maxElements)
 		}
+		total += s.Len()
 	}
 	p.Data = make([]float32, total)
 	return p, nil
