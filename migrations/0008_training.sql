@@ -116,13 +116,14 @@ create table rounds (
 	epoch int not null check (epoch > 0),
 	base bytea not null references checkpoints,
 	seed bytea not null check (octet_length(seed) = 32),
-	seed_round bigint not null,
+	origin bigint references rounds,
 	cohort bigint[] not null default '{}',
 	wanted int not null check (wanted >= 0),
 	checkpoint bytea references checkpoints,
 	arithmetic text not null,
 	weight bigint not null default 0,
 	records bigint not null default 0,
+	loss_base text not null default '',
 	loss_before text not null default '',
 	loss_after text not null default '',
 	unigram text not null default '',
@@ -132,16 +133,17 @@ create table rounds (
 	deadline timestamptz,
 	aggregating_at timestamptz,
 	evaluating_at timestamptz,
+	evaluate_by timestamptz,
 	ended_at timestamptz,
 	unique (campaign, number, attempt)
 );
 comment on table rounds is 'Attempts at each round of a campaign. A transition is an update guarded by state and epoch, and raises the epoch. Written by training/rounds only.';
 comment on column rounds.epoch is 'rises with every transition: a server or a node that woke up late holds an old one';
-comment on column rounds.seed is 'cohort seed: SHA-256 over decision hash, campaign and number; a replay keeps the seed of the round that it replays';
-comment on column rounds.seed_round is 'the round from whose seed the nodes'' training seeds are derived: itself, or the round that it replays';
+comment on column rounds.seed is 'cohort seed: SHA-256 over decision hash, campaign, number and attempt; a replay keeps the seed of the round that it replays. Training seeds are derived from it and the node';
+comment on column rounds.origin is 'the accepted round that this one replays; nodes know their text of that time by its id';
 comment on column rounds.cohort is 'nodes asked, ascending';
 comment on column rounds.wanted is 'updates at which collection ends before the deadline';
-comment on column rounds.loss_before is 'mean loss of the base on members'' own validation records, in nats, a decimal string as in the log; loss_after is that of the checkpoint';
+comment on column rounds.loss_before is 'mean loss of the base on members'' own validation records, in nats, a decimal string as in the log; loss_after is that of the checkpoint, loss_base that of the campaign''s base on the same records';
 create unique index rounds_running on rounds (campaign) where state in ('planned', 'selecting', 'collecting', 'aggregating', 'evaluating');
 create unique index rounds_accepted on rounds (campaign, number) where state = 'accepted';
 
@@ -153,6 +155,9 @@ create table assignments (
 	node bigint not null,
 	owner bigint not null,
 	kind text not null check (kind in ('train', 'evaluate', 'probe', 'suppress')),
+	decision bigint not null,
+	origin bigint,
+	audits bigint references rounds,
 	epoch int not null,
 	base bytea not null references checkpoints,
 	seed bigint not null,
@@ -167,6 +172,10 @@ create table assignments (
 	check ((round is null) <> (unlearning is null))
 );
 comment on table assignments is 'What one node is asked to do. Written by training/rounds only.';
+comment on column assignments.campaign is 'the campaign that asks; for an unlearning case, the campaign that is unlearned';
+comment on column assignments.decision is 'audit_entries.id of the mandate';
+comment on column assignments.origin is 'audit_entries.id of the decision to train, where the mandate is to unlearn';
+comment on column assignments.audits is 'the replayed round that an auditor of an unlearning case trains again';
 comment on column assignments.seed is 'training seed, 64 bits in two''s complement';
 comment on column assignments.most is 'examples that are counted at most';
 comment on column assignments.manifest is 'root of the manifest that a replay must train on; null where any does';
@@ -181,6 +190,14 @@ create table round_leases (
 );
 comment on table round_leases is 'Until when a node has an assignment in work. Housekeeping: a lost lease is only given out again. Written by training/rounds only.';
 
+create table blob_candidates (
+	assignment bigint primary key references assignments,
+	digest bytea not null check (octet_length(digest) = 32),
+	sealed bytea not null check (octet_length(sealed) = 32),
+	at timestamptz not null
+);
+comment on table blob_candidates is 'Updates that were uploaded, checked and encrypted, and that no report has named yet. Housekeeping. Written by training/rounds only.';
+
 create table updates (
 	round bigint not null references rounds,
 	node bigint not null,
@@ -191,7 +208,7 @@ create table updates (
 	examples bigint not null check (examples > 0),
 	weight bigint not null default 0,
 	manifest bytea not null check (octet_length(manifest) = 32),
-	norm double precision not null,
+	norm double precision not null default 0,
 	tokens bigint not null,
 	destroyed_at timestamptz,
 	primary key (round, node)

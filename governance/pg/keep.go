@@ -15,12 +15,13 @@ import (
 // trail, each with the reason why no member could dispute such a write. The
 // house test reads it, and Keep refuses every other table.
 var Housekeeping = map[string]string{
-	"sessions":       "who is signed in on which browser; made and ended by signing in and out",
-	"accounts":       "names and password hashes of the local OpenID provider; an account alone gives no right, joining is an act",
-	"sign_in_codes":  "codes of the local OpenID provider, valid for minutes and used once",
-	"heartbeats":     "when a node was last heard; says nothing about its work",
-	"round_leases":   "which node holds a task for how long; a lost lease is only given out again",
-	"request_nonces": "numbers used once by signed node requests, against replay",
+	"sessions":        "who is signed in on which browser; made and ended by signing in and out",
+	"accounts":        "names and password hashes of the local OpenID provider; an account alone gives no right, joining is an act",
+	"sign_in_codes":   "codes of the local OpenID provider, valid for minutes and used once",
+	"heartbeats":      "when a node was last heard; says nothing about its work",
+	"round_leases":    "which node holds a task for how long; a lost lease is only given out again",
+	"request_nonces":  "numbers used once by signed node requests, against replay",
+	"blob_candidates": "updates that were uploaded and that no report has named yet; the report's act makes one count",
 }
 
 // Keep runs fn with a connection on which only one registered table can be

@@ -1,0 +1,281 @@
+package rounds
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/nodes"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/corpus"
+	"codeberg.org/althing/althing/training/models"
+	"codeberg.org/althing/althing/training/protocol"
+	"github.com/jackc/pgx/v5"
+)
+
+// CloseCollection ends the collection of a round: aggregating if enough
+// updates of two members or more have come, else abandoned. Before the
+// deadline the round must have what it waits for, or the answer is ErrWaiting.
+// The act of the job that aggregates and of the one at the deadline; whoever
+// is second gets a Conflict.
+func (s *Store) CloseCollection(ctx context.Context, actor governance.Actor, id training.RoundID) error {
+	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		if err := onlyJob(tx, "closes a round"); err != nil {
+			return nil, err
+		}
+		r, c, err := lockRound(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := inState(r, Collecting); err != nil {
+			return nil, err
+		}
+		const q = `
+			select (select count(*) from updates where round = @round),
+				(select count(distinct owner) from updates where round = @round),
+				(select count(*) from assignments where round = @round and kind = 'train' and state = 'open')`
+		var come, members, open int
+		if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"round": id}).Scan(&come, &members, &open); err != nil {
+			return nil, fmt.Errorf("close round %d: %w", id, err)
+		}
+		late := !tx.Now(ctx).Before(*r.Deadline)
+		if come < r.Wanted && open > 0 && !late {
+			return nil, ErrWaiting
+		}
+		if err := s.tardy(ctx, tx, id, late); err != nil {
+			return nil, err
+		}
+		if why := tooFew(r, c, come, members); why != "" {
+			return s.abandon(ctx, tx, r, c, why)
+		}
+		if err := s.move(ctx, tx, r, Aggregating, ""); err != nil {
+			return nil, err
+		}
+		if err := s.close(ctx, tx, id); err != nil {
+			return nil, err
+		}
+		if err := tx.Enqueue(ctx, AggregateArgs{Round: id}, uniqueByRound()); err != nil {
+			return nil, err
+		}
+		return RoundClosed{Round: id, Updates: come, Asked: len(r.Cohort), Epoch: r.Epoch + 1}, nil
+	})
+	return err
+}
+
+// tooFew says why a round cannot be aggregated, or "". A replay wants every
+// recorded node, until its last attempt: then it goes on with those who came,
+// which forgets as exactly, but differs from a run in which the others took part.
+func tooFew(r roundRow, c campaignRow, come, members int) string {
+	fewest := c.Recipe.MinReports
+	if c.Replays != 0 {
+		fewest = r.Wanted
+		if r.Attempt >= c.Settings.Attempts {
+			fewest = 2
+		}
+	}
+	switch {
+	case come < fewest:
+		return fmt.Sprintf("%d of %d updates came by the deadline, %d are needed", come, len(r.Cohort), fewest)
+	case members < 2:
+		return "the updates are of one member, and their mean would show them"
+	}
+	return ""
+}
+
+// tardy is the step that notes, when a deadline has passed, who did not answer.
+func (s *Store) tardy(ctx context.Context, tx *audit.Tx, id training.RoundID, late bool) error {
+	if !late {
+		return nil
+	}
+	const q = `select node from assignments where round = @round and state = 'open' order by node`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"round": id})
+	silent, err := pgx.CollectRows(rows, pgx.RowTo[governance.NodeID])
+	if err != nil {
+		return fmt.Errorf("close round %d: %w", id, err)
+	}
+	for _, n := range silent {
+		if err := nodes.Judge(ctx, tx, n, nodes.Late); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Inputs is everything that the mean of a round is computed from. Updates are
+// in ascending order of node id, which is the order of summation.
+type Inputs struct {
+	Round      training.RoundID
+	Campaign   training.CampaignID
+	State      string
+	Epoch      int
+	Base       training.Digest
+	Seed       training.Digest
+	Recipe     protocol.Recipe
+	MaxShare   int64 // thousandths
+	Checkpoint training.Digest
+	Updates    []Update
+}
+
+// Update is one node's contribution to a round.
+type Update struct {
+	Node     governance.NodeID
+	Owner    governance.MemberID
+	Digest   training.Digest
+	Sealed   training.Digest
+	Examples int64
+	Weight   int64 // counted; 0 before aggregation
+	Manifest training.Digest
+	Norm     float64
+	Tokens   int64
+}
+
+// Inputs reads what the mean of a round is, or was, computed from.
+func (s *Store) Inputs(ctx context.Context, id training.RoundID) (Inputs, error) {
+	r, err := s.Round(ctx, id)
+	if err != nil {
+		return Inputs{}, err
+	}
+	c, err := s.Campaign(ctx, r.Campaign)
+	if err != nil {
+		return Inputs{}, err
+	}
+	in := Inputs{
+		Round: id, Campaign: r.Campaign, State: r.State, Epoch: r.Epoch, Base: r.Base, Seed: r.Seed, Recipe: c.Recipe,
+		MaxShare: c.Settings.MaxShare, Checkpoint: r.Checkpoint,
+	}
+	in.Updates, err = s.Updates(ctx, id)
+	return in, err
+}
+
+// Updates lists the updates of a round by node.
+func (s *Store) Updates(ctx context.Context, id training.RoundID) ([]Update, error) {
+	const q = `
+		select node, owner, digest, sealed, examples, weight, manifest, norm, tokens from updates
+		where round = @round order by node`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": id})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Update])
+	if err != nil {
+		return nil, fmt.Errorf("read updates of round %d: %w", id, err)
+	}
+	return found, nil
+}
+
+// Result is the mean of a round, computed before the act.
+type Result struct {
+	Epoch      int                         // that Inputs had
+	Checkpoint training.Digest             // of the new weights' file, which is a blob already
+	Size       int64                       // bytes
+	Weights    map[governance.NodeID]int64 // what each update counted for
+	Norms      map[governance.NodeID]float64
+}
+
+// Aggregate records the mean of a round and asks members to measure it: the
+// act that completes the job which computed it. The guarded transition makes
+// it happen once, whatever number of servers computed.
+func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id training.RoundID, res Result) error {
+	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		if err := onlyJob(tx, "aggregates a round"); err != nil {
+			return nil, err
+		}
+		r, c, err := lockRound(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := inState(r, Aggregating); err != nil {
+			return nil, err
+		}
+		if r.Epoch != res.Epoch {
+			return nil, governance.Errorf(governance.Conflict, "Round %d has moved on.", id)
+		}
+		ev, participants, err := s.weigh(ctx, tx, r, c, res)
+		if err != nil {
+			return nil, err
+		}
+		edge := models.Edge{Child: res.Checkpoint, Parent: r.Base, Campaign: c.ID, Round: id}
+		if err := models.Descend(ctx, tx, edge, res.Size); err != nil {
+			return nil, err
+		}
+		if err := s.move(ctx, tx, r, Evaluating, ""); err != nil {
+			return nil, err
+		}
+		r.Epoch++
+		const update = `update rounds set checkpoint = @checkpoint, weight = @weight where id = @id`
+		if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"checkpoint": res.Checkpoint, "weight": ev.Total, "id": id}); err != nil {
+			return nil, fmt.Errorf("aggregate round %d: %w", id, err)
+		}
+		r.Checkpoint = &res.Checkpoint
+		return ev, s.evaluate(ctx, tx, r, c, participants)
+	})
+	return err
+}
+
+// weigh is the step that writes what each update counted for. The weights must
+// be of exactly the updates that were taken.
+func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, res Result) (RoundAggregated, []candidate, error) {
+	const q = `select node, owner, examples, manifest from updates where round = @round order by node for update`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"round": r.ID})
+	taken, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
+	if err != nil {
+		return RoundAggregated{}, nil, fmt.Errorf("weigh updates of round %d: %w", r.ID, err)
+	}
+	if len(taken) != len(res.Weights) || owners(taken) < 2 {
+		return RoundAggregated{}, nil, fmt.Errorf("aggregate round %d: %d updates of %d members, weights for %d", r.ID, len(taken), owners(taken), len(res.Weights))
+	}
+	ev := RoundAggregated{Round: r.ID, Checkpoint: res.Checkpoint.Hex(), Arithmetic: training.Arithmetic}
+	for _, u := range taken {
+		w := res.Weights[u.Node]
+		if w < 1 || w > u.Tokens { // Tokens holds the examples here
+			return ev, nil, fmt.Errorf("aggregate round %d: weight %d of node %d, which has %d examples", r.ID, w, u.Node, u.Tokens)
+		}
+		const update = `update updates set weight = @weight, norm = @norm where round = @round and node = @node`
+		args := pgx.StrictNamedArgs{"weight": w, "norm": res.Norms[u.Node], "round": r.ID, "node": u.Node}
+		if _, err := tx.Exec(ctx, update, args); err != nil {
+			return ev, nil, fmt.Errorf("weigh update of node %d: %w", u.Node, err)
+		}
+		if err := corpus.Used(ctx, tx, c.ID, u.Node, u.Owner, r.Number); err != nil {
+			return ev, nil, err
+		}
+		ev.Nodes, ev.Weights, ev.Total = append(ev.Nodes, u.Node), append(ev.Weights, w), ev.Total+w
+	}
+	return ev, taken, nil
+}
+
+// evaluate is the step that asks those who trained to measure base, result
+// and the campaign's base on their own validation records. A replay is
+// measured once, at the end of its case.
+func (s *Store) evaluate(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, participants []candidate) error {
+	by := tx.Now(ctx).Add(time.Duration(c.Recipe.Deadline) * time.Second)
+	asked := 0
+	if c.Replays == 0 {
+		for _, n := range participants {
+			const q = `select coalesce(max(validation), 0) from manifests where node = @node and newest`
+			var records int64
+			if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"node": n.Node}).Scan(&records); err != nil {
+				return fmt.Errorf("ask node %d to measure: %w", n.Node, err)
+			}
+			if records < c.Settings.MinRecords {
+				continue
+			}
+			for _, base := range []training.Digest{r.Base, *r.Checkpoint, c.Base} { // the campaign's base may be the round's: asked once
+				t := task{campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Evaluate, decision: c.Decision, epoch: r.Epoch, base: base, most: 1, expires: by}
+				if err := s.assign(ctx, tx, t); err != nil {
+					return err
+				}
+			}
+			asked++
+		}
+	}
+	const update = `update rounds set evaluate_by = @by where id = @id`
+	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"by": by, "id": r.ID}); err != nil {
+		return fmt.Errorf("evaluate round %d: %w", r.ID, err)
+	}
+	if asked == 0 {
+		return tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound())
+	}
+	if err := s.wake(ctx, tx, tasks); err != nil {
+		return err
+	}
+	return tx.EnqueueAt(ctx, DeadlineArgs{Round: r.ID, Epoch: r.Epoch}, by)
+}

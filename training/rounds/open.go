@@ -1,0 +1,212 @@
+package rounds
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
+	"github.com/jackc/pgx/v5"
+)
+
+// candidate is a node that may be asked, as the act sees it.
+type candidate struct {
+	Node     governance.NodeID
+	Owner    governance.MemberID
+	Tokens   int64            // most examples that can count
+	Manifest *training.Digest // of a replay: the recorded one
+}
+
+// maxCohort keeps the list of a cohort within one entry of the log.
+const maxCohort = 4000
+
+// Open draws the cohort of a round and asks its nodes: the act of the job that
+// the plan of the round inserted. While too few nodes are there the round is
+// selecting and Open answers ErrWaiting; when that lasts for the round's
+// deadline the attempt is abandoned.
+func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.RoundID) error {
+	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		if err := onlyJob(tx, "opens a round"); err != nil {
+			return nil, err
+		}
+		r, c, err := lockRound(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := inState(r, Planned, Selecting); err != nil {
+			return nil, err
+		}
+		if c.Replays != 0 {
+			return s.openReplay(ctx, tx, r, c)
+		}
+		found, err := eligible(ctx, tx, c)
+		if err != nil {
+			return nil, err
+		}
+		waited := tx.Now(ctx).Sub(r.PlannedAt)
+		limit := time.Duration(c.Recipe.Deadline) * time.Second
+		switch {
+		case enough(found, c.Recipe) && (len(found) >= c.Recipe.Cohort || waited >= limit/4):
+			return s.collect(ctx, tx, r, c, cohortOf(r, c, found))
+		case waited >= limit:
+			return s.abandon(ctx, tx, r, c, fmt.Sprintf("only %d nodes with enough text were there", len(found)))
+		case r.State == Selecting:
+			return nil, ErrWaiting
+		}
+		if err := s.move(ctx, tx, r, Selecting, ""); err != nil {
+			return nil, err
+		}
+		return RoundWaits{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Eligible: len(found), Wanted: c.Recipe.Cohort}, nil
+	})
+	return err
+}
+
+// eligible reads who may be asked now: nodes that joined and are not revoked,
+// of members who have not left, heard of lately, with enough text.
+func eligible(ctx context.Context, tx *audit.Tx, c campaignRow) ([]candidate, error) {
+	const q = `
+		select n.id, n.owner, t.tokens, null::bytea
+		from nodes n
+		join members m on m.id = n.owner and m.left_at is null
+		join heartbeats h on h.node = n.id and h.seen_at >= @since
+		join manifests t on t.node = n.id and t.newest and t.tokens >= @tokens
+		where n.joined_at is not null and n.revoked_at is null
+		and not exists (select from campaigns f where f.forgets = n.owner and f.replays = @campaign)
+		order by n.id`
+	since := tx.Now(ctx).Add(-time.Duration(c.Settings.SeenWithin) * time.Second)
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens), "campaign": c.ID})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
+	if err != nil {
+		return nil, fmt.Errorf("read eligible nodes: %w", err)
+	}
+	return found, nil
+}
+
+// enough asks for the recipe's fewest updates, and for two members: the mean
+// of one member's updates would show them.
+func enough(found []candidate, recipe protocol.Recipe) bool {
+	return len(found) >= recipe.MinReports && owners(found) >= 2
+}
+
+func owners(found []candidate) int {
+	seen := map[governance.MemberID]bool{}
+	for _, c := range found {
+		seen[c.Owner] = true
+	}
+	return len(seen)
+}
+
+// cohortOf draws by the round's seed. A draw that fell on one member alone
+// takes the nodes of the others with the next lots as well.
+func cohortOf(r roundRow, c campaignRow, found []candidate) []candidate {
+	byNode := make(map[governance.NodeID]candidate, len(found))
+	ids := make([]governance.NodeID, len(found))
+	for i, f := range found {
+		byNode[f.Node], ids[i] = f, f.Node
+	}
+	for k := min(c.Settings.Asked(c.Recipe.Cohort), maxCohort); ; k++ {
+		drawn := Draw(r.Seed, ids, k)
+		cohort := make([]candidate, len(drawn))
+		for i, id := range drawn {
+			cohort[i] = byNode[id]
+		}
+		if owners(cohort) >= 2 || k >= len(ids) {
+			return cohort
+		}
+	}
+}
+
+// collect is the step that writes the assignments of a cohort.
+func (s *Store) collect(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, cohort []candidate) (audit.Event, error) {
+	r.Cohort = make([]governance.NodeID, len(cohort))
+	for i, n := range cohort {
+		r.Cohort[i] = n.Node
+	}
+	r.Wanted = min(c.Recipe.Cohort, len(cohort))
+	if c.Replays != 0 {
+		r.Wanted = len(cohort)
+	}
+	deadline := tx.Now(ctx).Add(time.Duration(c.Recipe.Deadline) * time.Second)
+	if err := s.move(ctx, tx, r, Collecting, ""); err != nil {
+		return nil, err
+	}
+	r.Epoch++
+	origin, forget, err := forgotten(ctx, tx, c)
+	if err != nil {
+		return nil, err
+	}
+	const update = `update rounds set cohort = @cohort, wanted = @wanted, deadline = @deadline where id = @id`
+	args := pgx.StrictNamedArgs{"cohort": plain(r.Cohort), "wanted": r.Wanted, "deadline": deadline, "id": r.ID}
+	if _, err := tx.Exec(ctx, update, args); err != nil {
+		return nil, fmt.Errorf("open round %d: %w", r.ID, err)
+	}
+	for _, n := range cohort {
+		a := task{
+			campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Train, decision: c.Decision,
+			origin: origin, forget: forget, epoch: r.Epoch, base: r.Base,
+			seed: TrainingSeed(r.Seed, n.Node), most: n.Tokens, manifest: n.Manifest, expires: deadline,
+		}
+		if err := s.assign(ctx, tx, a); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.EnqueueAt(ctx, DeadlineArgs{Round: r.ID, Epoch: r.Epoch}, deadline); err != nil {
+		return nil, err
+	}
+	if err := s.wake(ctx, tx, tasks); err != nil {
+		return nil, err
+	}
+	return RoundOpened{
+		Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Epoch: r.Epoch, Base: r.Base.Hex(),
+		Seed: training.Digest(r.Seed).Hex(), Origin: r.Origin, Cohort: r.Cohort, Wanted: r.Wanted, Deadline: deadline.Unix(),
+	}, nil
+}
+
+// forgotten is the step that reads what a replay has to tell its nodes: the
+// decision that began the campaign, and who is forgotten.
+func forgotten(ctx context.Context, tx *audit.Tx, c campaignRow) (governance.EntryID, *protocol.Forget, error) {
+	if c.Replays == 0 {
+		return 0, nil, nil
+	}
+	const q = `select decision from campaigns where id = @id`
+	var origin governance.EntryID
+	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": c.Replays}).Scan(&origin); err != nil {
+		return 0, nil, fmt.Errorf("read campaign %d: %w", c.Replays, err)
+	}
+	return origin, &protocol.Forget{Campaign: int64(c.Replays), Contributor: int64(c.Forgets), Method: "rollback"}, nil
+}
+
+// abandon is the step that gives an attempt up and plans the next one, or
+// stops the campaign when there were enough attempts.
+func (s *Store) abandon(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, reason string) (audit.Event, error) {
+	if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
+		return nil, err
+	}
+	if err := s.close(ctx, tx, r.ID); err != nil {
+		return nil, err
+	}
+	ev := RoundAbandoned{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Reason: reason}
+	ev.Stops = r.Attempt >= c.Settings.Attempts
+	return ev, s.again(ctx, tx, r, c, reason)
+}
+
+// again is the step that plans the next attempt at a round.
+func (s *Store) again(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, reason string) error {
+	if r.Attempt >= c.Settings.Attempts {
+		return s.end(ctx, tx, c, Stopped, fmt.Sprintf("round %d failed %d times: %s", r.Number, r.Attempt, reason))
+	}
+	r.Attempt++
+	_, err := s.plan(ctx, tx, c, r)
+	return err
+}
+
+func plain[ID ~int64](ids []ID) []int64 {
+	out := make([]int64, len(ids))
+	for i, id := range ids {
+		out[i] = int64(id)
+	}
+	return out
+}

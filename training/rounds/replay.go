@@ -1,0 +1,141 @@
+package rounds
+
+import (
+	"context"
+	"fmt"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/training"
+	"github.com/jackc/pgx/v5"
+)
+
+// recorded is an accepted round of a campaign that is replayed.
+type recorded struct {
+	ID         training.RoundID
+	Number     int
+	Base       training.Digest
+	Seed       []byte
+	Checkpoint training.Digest
+}
+
+// accepted reads the accepted rounds of a campaign from a number on.
+func accepted(ctx context.Context, tx *audit.Tx, campaign training.CampaignID, from int) ([]recorded, error) {
+	const q = `
+		select id, number, base, seed, checkpoint from rounds
+		where campaign = @campaign and state = 'accepted' and number >= @from order by number`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"campaign": campaign, "from": from})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[recorded])
+	if err != nil {
+		return nil, fmt.Errorf("read accepted rounds of campaign %d: %w", campaign, err)
+	}
+	return found, nil
+}
+
+// Replay is what an unlearning case asks to be trained again.
+type Replay struct {
+	Case     training.UnlearningID
+	Decision governance.EntryID
+	Campaign training.CampaignID
+	Forgets  governance.MemberID
+	From     int // number of the first round that anything of the member touched
+}
+
+// OpenReplay is the step that opens the campaign which trains the accepted
+// rounds of another one again. It begins from the checkpoint before From,
+// which no record of the forgotten member touched. It returns the tainted
+// checkpoints as well.
+func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (training.CampaignID, []training.Digest, error) {
+	of, err := lockCampaign(ctx, tx, p.Campaign)
+	if err != nil {
+		return 0, nil, err
+	}
+	if of.Replays != 0 {
+		return 0, nil, governance.Errorf(governance.Conflict, "Campaign %d is itself a replay; unlearn the campaign that it replays.", p.Campaign)
+	}
+	rounds, err := accepted(ctx, tx, p.Campaign, p.From)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(rounds) == 0 {
+		return 0, nil, governance.Errorf(governance.Conflict, "Campaign %d has no accepted round from number %d on: nothing is to be replayed.", p.Campaign, p.From)
+	}
+	d, hash, err := DecisionOf(ctx, tx, p.Decision)
+	if err != nil {
+		return 0, nil, err
+	}
+	c := of
+	c.Proposal, c.Decision, c.Hash = governance.ProposalID(d.Proposal), p.Decision, hash[:]
+	c.Base, c.Head = rounds[0].Base, rounds[0].Base
+	c.Replays, c.ReplaysFrom, c.Forgets, c.Unlearning = p.Campaign, p.From, p.Forgets, p.Case
+	const recipe = `select recipe from campaigns where id = @id`
+	var text string
+	if err := tx.QueryRow(ctx, recipe, pgx.StrictNamedArgs{"id": p.Campaign}).Scan(&text); err != nil {
+		return 0, nil, fmt.Errorf("replay campaign %d: %w", p.Campaign, err)
+	}
+	if c.ID, err = s.insertCampaign(ctx, tx, c, text); err != nil {
+		return 0, nil, err
+	}
+	tainted := make([]training.Digest, len(rounds))
+	for i, r := range rounds {
+		tainted[i] = r.Checkpoint
+	}
+	first := rounds[0]
+	_, err = s.plan(ctx, tx, c, roundRow{Number: first.Number, Attempt: 1, Base: first.Base, Seed: [32]byte(first.Seed), Origin: first.ID})
+	return c.ID, tainted, err
+}
+
+// openReplay is the step that asks the nodes whose updates counted in the
+// recorded round, without those of the forgotten member and without nodes that
+// have gone. It does not look at heartbeats: the others are waited for until
+// the deadline. A round of which fewer than two members remain is skipped,
+// because its mean would show one member's update; the next one begins from
+// the same base.
+func (s *Store) openReplay(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
+	const q = `
+		select u.node, u.owner, u.examples, u.manifest
+		from updates u
+		join nodes n on n.id = u.node and n.revoked_at is null
+		join members m on m.id = u.owner and m.left_at is null
+		where u.round = @origin and u.weight > 0 and u.owner <> @forgets order by u.node`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"origin": r.Origin, "forgets": c.Forgets})
+	cohort, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
+	if err != nil {
+		return nil, fmt.Errorf("read cohort of round %d: %w", r.Origin, err)
+	}
+	if owners(cohort) >= 2 {
+		return s.collect(ctx, tx, r, c, cohort)
+	}
+	const reason = "fewer than two members remain, and a mean of one member's updates would show them"
+	if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
+		return nil, err
+	}
+	ends, err := s.next(ctx, tx, r, c, r.Base)
+	return RoundAbandoned{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Reason: reason, Skips: true, Ends: ends}, err
+}
+
+// next is the step that plans the round after one that is over, from a base,
+// or ends the campaign. It reports whether it ended.
+func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, base training.Digest) (bool, error) {
+	const head = `update campaigns set head = @head where id = @id`
+	if _, err := tx.Exec(ctx, head, pgx.StrictNamedArgs{"head": base, "id": c.ID}); err != nil {
+		return false, fmt.Errorf("advance campaign %d: %w", c.ID, err)
+	}
+	if c.Replays == 0 {
+		if r.Number >= c.Recipe.Rounds {
+			return true, s.end(ctx, tx, c, Finished, "all rounds are done")
+		}
+		_, err := s.plan(ctx, tx, c, roundRow{Number: r.Number + 1, Attempt: 1, Base: base})
+		return false, err
+	}
+	following, err := accepted(ctx, tx, c.Replays, r.Number+1)
+	if err != nil {
+		return false, err
+	}
+	if len(following) == 0 {
+		return true, s.end(ctx, tx, c, Finished, "all rounds are replayed")
+	}
+	to := following[0]
+	_, err = s.plan(ctx, tx, c, roundRow{Number: to.Number, Attempt: 1, Base: base, Seed: [32]byte(to.Seed), Origin: to.ID})
+	return false, err
+}

@@ -1,0 +1,231 @@
+package rounds
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/nodes"
+	"codeberg.org/althing/althing/governance/pg"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// assigned is an assignment as the act of reporting needs it.
+type assigned struct {
+	ID         training.AssignmentID
+	Round      training.RoundID      // 0 for a case
+	Unlearning training.UnlearningID // 0 for a round
+	Node       governance.NodeID
+	Owner      governance.MemberID
+	Kind       string
+	Epoch      int
+	Base       training.Digest
+	Most       int64
+	State      string
+	ExpiresAt  time.Time
+}
+
+// Report takes a node's answer: the act of the node. A report that comes twice
+// is one report. A late one, one of an old epoch, and one on another base are
+// a Conflict and have no effect.
+func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol.Report) error {
+	if err := rep.Check(); err != nil {
+		return governance.Errorf(governance.Invalid, "The report cannot be taken: %v.", err)
+	}
+	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		if tx.Actor.Node == 0 {
+			return nil, governance.Errorf(governance.Forbidden, "Only a node reports.")
+		}
+		a, r, err := lockAssignment(ctx, tx, rep.Assignment)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case a.State == "done" || a.State == "refused":
+			return nil, governance.Errorf(governance.Conflict, "Assignment %d was answered already, and that answer counts.", a.ID)
+		case a.State != "open" || !tx.Now(ctx).Before(a.ExpiresAt):
+			return nil, governance.Errorf(governance.Conflict, "Assignment %d is closed; the report came too late and has no effect.", a.ID)
+		case rep.Epoch != a.Epoch:
+			return nil, governance.Errorf(governance.Conflict, "The report is of epoch %d, assignment %d of %d.", rep.Epoch, a.ID, a.Epoch)
+		}
+		if err := s.answer(ctx, tx, a, rep); err != nil {
+			return nil, err
+		}
+		if a.Unlearning != 0 {
+			return s.caseReported(ctx, tx, a, rep)
+		}
+		if a.Kind == protocol.Train {
+			return s.trained(ctx, tx, a, r, rep)
+		}
+		return s.measured(ctx, tx, a, r, rep)
+	})
+	return err
+}
+
+// lockAssignment is the step that reads the acting node's assignment, and
+// locks the round before it.
+func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, error) {
+	const q = `
+		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
+		from assignments where id = @id and node = @node`
+	args := pgx.StrictNamedArgs{"id": id, "node": tx.Actor.Node}
+	read := func() (assigned, error) {
+		rows, _ := tx.Query(ctx, q, args)
+		a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[assigned])
+		if errors.Is(err, pgx.ErrNoRows) {
+			return a, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", tx.Actor.Node, id)
+		}
+		return a, err
+	}
+	a, err := read()
+	if err != nil {
+		return a, roundRow{}, err
+	}
+	var r roundRow
+	if a.Round != 0 {
+		if r, _, err = lockRound(ctx, tx, a.Round); err != nil {
+			return a, r, err
+		}
+	}
+	const lock = `select id from assignments where id = @id for update`
+	if _, err := tx.Exec(ctx, lock, pgx.StrictNamedArgs{"id": id}); err != nil {
+		return a, r, fmt.Errorf("lock assignment %d: %w", id, err)
+	}
+	a, err = read() // it may have been answered while this act waited for the locks
+	return a, r, err
+}
+
+// answer is the step that keeps the report with its assignment.
+func (s *Store) answer(ctx context.Context, tx *audit.Tx, a assigned, rep protocol.Report) error {
+	text, err := json.Marshal(rep)
+	if err != nil {
+		return fmt.Errorf("report on assignment %d: %w", a.ID, err)
+	}
+	state := "done"
+	if rep.Refused != "" {
+		state = "refused"
+	}
+	if err := s.crash("report " + a.Kind); err != nil {
+		return err
+	}
+	const update = `
+		update assignments set state = @state, report = @report, reported_at = @now where id = @id and state = 'open'`
+	tag, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"state": state, "report": string(text), "now": tx.Now(ctx), "id": a.ID})
+	if err != nil {
+		return fmt.Errorf("report on assignment %d: %w", a.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return governance.Errorf(governance.Conflict, "Assignment %d was answered already.", a.ID)
+	}
+	judgement := nodes.Accepted
+	if rep.Refused != "" {
+		judgement = nodes.Refused
+	}
+	if err := nodes.Judge(ctx, tx, a.Node, judgement); err != nil {
+		return err
+	}
+	return s.wake(ctx, tx, campaigns)
+}
+
+// trained is the step that takes an update.
+func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, rep protocol.Report) (audit.Event, error) {
+	if err := inState(r, Collecting); err != nil {
+		return nil, err
+	}
+	if rep.Refused != "" {
+		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, s.lastUpdate(ctx, tx, r)
+	}
+	const uploaded = `select sealed from blob_candidates where assignment = @id and digest = @digest`
+	var sealed training.Digest
+	err := tx.QueryRow(ctx, uploaded, pgx.StrictNamedArgs{"id": a.ID, "digest": rep.Update}).Scan(&sealed)
+	examples := min(rep.Examples, a.Most)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, governance.Errorf(governance.Invalid, "The report names the update %s, which was not uploaded for assignment %d.", rep.Update, a.ID)
+	case err != nil:
+		return nil, fmt.Errorf("read upload of assignment %d: %w", a.ID, err)
+	case examples < 1:
+		return nil, governance.Errorf(governance.Invalid, "An update of no examples counts for nothing.")
+	case rep.Manifest.IsZero():
+		return nil, governance.Errorf(governance.Invalid, "The report does not say which manifest was trained on.")
+	}
+	const insert = `
+		insert into updates (round, node, owner, assignment, digest, sealed, examples, manifest, tokens)
+		values (@round, @node, @owner, @assignment, @digest, @sealed, @examples, @manifest, @tokens)`
+	_, err = tx.Exec(ctx, insert, pgx.StrictNamedArgs{
+		"round": r.ID, "node": a.Node, "owner": a.Owner, "assignment": a.ID, "digest": rep.Update, "sealed": sealed,
+		"examples": examples, "manifest": rep.Manifest, "tokens": rep.Tokens,
+	})
+	if err != nil {
+		counted := governance.Errorf(governance.Conflict, "Round %d has an update of node %d already.", r.ID, a.Node)
+		return nil, pg.Translate(fmt.Errorf("take update of node %d: %w", a.Node, err), map[string]error{
+			"updates_pkey": counted, "updates_assignment_key": counted,
+		})
+	}
+	return UpdateReceived{
+		Round: r.ID, Node: a.Node, Digest: rep.Update.Hex(), Examples: examples, Manifest: rep.Manifest.Hex(), Suppressed: rep.Suppressed,
+	}, s.lastUpdate(ctx, tx, r)
+}
+
+// lastUpdate is the step that asks for the mean when nothing more is waited for.
+func (s *Store) lastUpdate(ctx context.Context, tx *audit.Tx, r roundRow) error {
+	const q = `
+		select (select count(*) from updates where round = @round),
+			(select count(*) from assignments where round = @round and kind = 'train' and state = 'open')`
+	var come, open int
+	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"round": r.ID}).Scan(&come, &open); err != nil {
+		return fmt.Errorf("count updates of round %d: %w", r.ID, err)
+	}
+	if come < r.Wanted && open > 0 {
+		return nil
+	}
+	return tx.Enqueue(ctx, AggregateArgs{Round: r.ID}, uniqueByRound())
+}
+
+// measured is the step that takes a measurement of one checkpoint on the
+// node's own validation records.
+func (s *Store) measured(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, rep protocol.Report) (audit.Event, error) {
+	if err := inState(r, Evaluating); err != nil {
+		return nil, err
+	}
+	const q = `select count(*) from assignments where round = @round and kind = 'evaluate' and state = 'open'`
+	var open int
+	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"round": r.ID}).Scan(&open); err != nil {
+		return nil, fmt.Errorf("count measurements of round %d: %w", r.ID, err)
+	}
+	if open == 0 {
+		if err := tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound()); err != nil {
+			return nil, err
+		}
+	}
+	if rep.Refused != "" {
+		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, nil
+	}
+	return Measured{Round: r.ID, Node: a.Node, Weights: a.Base.Hex(), Records: rep.Loss.Records}, nil
+}
+
+// caseReported is the step that hands a report to its unlearning case.
+func (s *Store) caseReported(ctx context.Context, tx *audit.Tx, a assigned, rep protocol.Report) (audit.Event, error) {
+	if err := tx.Enqueue(ctx, UnlearningArgs{Case: a.Unlearning}, &river.InsertOpts{MaxAttempts: jobAttempts}); err != nil {
+		return nil, err
+	}
+	return CaseReported{
+		Case: a.Unlearning, Node: a.Node, Task: a.Kind, Weights: a.Base.Hex(), Suppressed: rep.Suppressed, Declined: rep.Refused != "",
+	}, nil
+}
+
+// uniqueByRound keeps a job that waits or runs from being inserted twice. One
+// that has completed may be inserted again and finds nothing to do.
+func uniqueByRound() *river.InsertOpts {
+	return &river.InsertOpts{MaxAttempts: jobAttempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}}}
+}

@@ -1,0 +1,234 @@
+package rounds
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Kinds of reference.
+const (
+	RefCampaign   = "campaign"
+	RefRound      = "round"
+	RefUnlearning = "unlearning"
+)
+
+// States of a round.
+const (
+	Planned     = "planned"
+	Selecting   = "selecting"   // waits for enough nodes
+	Collecting  = "collecting"  // nodes train
+	Aggregating = "aggregating" // the mean is computed
+	Evaluating  = "evaluating"  // members measure base and result on their own text
+	Accepted    = "accepted"
+	Rejected    = "rejected"
+	Abandoned   = "abandoned"
+)
+
+// States of a campaign.
+const (
+	Running  = "running"
+	Finished = "finished"
+	Stopped  = "stopped"
+)
+
+// ErrWaiting says that it is too early: the job looks again later.
+var ErrWaiting = errors.New("not yet")
+
+// Options of a Store.
+type Options struct {
+	Log    *audit.Log         // shows mandates
+	Server ed25519.PrivateKey // signs assignments
+	Now    func() time.Time   // of reads; acts use the database's clock
+	Lease  time.Duration      // how long a node may be silent; 60 s if 0
+	// Crash, if set, is called inside acts at named points; what it returns
+	// breaks the act off. For tests of what a crash leaves.
+	Crash func(point string) error
+}
+
+// Store keeps campaigns, rounds and assignments.
+type Store struct {
+	trail  *audit.Trail
+	pool   *pgxpool.Pool
+	log    *audit.Log
+	server ed25519.PrivateKey
+	now    func() time.Time
+	lease  time.Duration
+	hub    *Hub
+	crash  func(string) error
+
+	mu     sync.Mutex // over proofs
+	proofs proofs
+}
+
+// New returns the store of a database.
+func New(trail *audit.Trail, pool *pgxpool.Pool, opts Options) *Store {
+	s := &Store{trail: trail, pool: pool, log: opts.Log, server: opts.Server, now: opts.Now, lease: opts.Lease, hub: NewHub(), crash: opts.Crash}
+	if s.now == nil {
+		s.now = func() time.Time { return time.Now().UTC() }
+	}
+	if s.lease <= 0 {
+		s.lease = time.Minute
+	}
+	if s.crash == nil {
+		s.crash = func(string) error { return nil }
+	}
+	return s
+}
+
+// Hub wakes those who wait for work or watch a campaign.
+func (s *Store) Hub() *Hub { return s.hub }
+
+// campaignRow is a campaign as acts need it.
+type campaignRow struct {
+	ID          training.CampaignID
+	Proposal    governance.ProposalID
+	Decision    governance.EntryID
+	Hash        []byte
+	Recipe      protocol.Recipe
+	Settings    Settings
+	Base        training.Digest
+	Version     training.VersionID
+	Replays     training.CampaignID // 0 for a campaign that trains
+	ReplaysFrom int
+	Forgets     governance.MemberID
+	Unlearning  training.UnlearningID
+	State       string
+	Head        training.Digest
+}
+
+// lockCampaign is the step that reads a campaign and keeps it as it is until
+// the act ends. It comes before the lock of a round.
+func lockCampaign(ctx context.Context, tx *audit.Tx, id training.CampaignID) (campaignRow, error) {
+	const q = `
+		select id, proposal, decision, decision_hash, recipe, settings, base, version, coalesce(replays, 0),
+			coalesce(replays_from, 0), coalesce(forgets, 0), coalesce(unlearning, 0), state, head
+		from campaigns where id = @id for update`
+	var c campaignRow
+	var recipe, settings string
+	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&c.ID, &c.Proposal, &c.Decision, &c.Hash, &recipe, &settings,
+		&c.Base, &c.Version, &c.Replays, &c.ReplaysFrom, &c.Forgets, &c.Unlearning, &c.State, &c.Head)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c, governance.Errorf(governance.NotFound, "There is no campaign %d.", id)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read campaign %d: %w", id, err)
+	}
+	if c.Recipe, err = protocol.Decode[protocol.Recipe]([]byte(recipe)); err != nil {
+		return c, fmt.Errorf("campaign %d: recipe: %w", id, err)
+	}
+	if c.Settings, err = protocol.Decode[Settings]([]byte(settings)); err != nil {
+		return c, fmt.Errorf("campaign %d: settings: %w", id, err)
+	}
+	return c, nil
+}
+
+// roundRow is a round as acts need it.
+type roundRow struct {
+	ID         training.RoundID
+	Campaign   training.CampaignID
+	Number     int
+	Attempt    int
+	State      string
+	Epoch      int
+	Base       training.Digest
+	Seed       [32]byte
+	Origin     training.RoundID // 0 outside a replay
+	Cohort     []governance.NodeID
+	Wanted     int
+	Checkpoint *training.Digest
+	PlannedAt  time.Time
+	Deadline   *time.Time
+	EvaluateBy *time.Time
+}
+
+// lockRound is the step that reads a round and its campaign, both locked.
+func lockRound(ctx context.Context, tx *audit.Tx, id training.RoundID) (roundRow, campaignRow, error) {
+	const whose = `select campaign from rounds where id = @id`
+	var campaign training.CampaignID
+	err := tx.QueryRow(ctx, whose, pgx.StrictNamedArgs{"id": id}).Scan(&campaign)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return roundRow{}, campaignRow{}, governance.Errorf(governance.NotFound, "There is no round %d.", id)
+	}
+	if err != nil {
+		return roundRow{}, campaignRow{}, fmt.Errorf("read round %d: %w", id, err)
+	}
+	c, err := lockCampaign(ctx, tx, campaign)
+	if err != nil {
+		return roundRow{}, c, err
+	}
+	const q = `
+		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), cohort, wanted, checkpoint,
+			planned_at, deadline, evaluate_by
+		from rounds where id = @id for update`
+	var r roundRow
+	var seed []byte
+	err = tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&r.ID, &r.Campaign, &r.Number, &r.Attempt, &r.State, &r.Epoch,
+		&r.Base, &seed, &r.Origin, &r.Cohort, &r.Wanted, &r.Checkpoint, &r.PlannedAt, &r.Deadline, &r.EvaluateBy)
+	if err != nil {
+		return r, c, fmt.Errorf("lock round %d: %w", id, err)
+	}
+	copy(r.Seed[:], seed)
+	return r, c, nil
+}
+
+// move is the step of every transition: guarded by state and epoch, and
+// raising the epoch, so that of two actors who saw the same round one wins.
+func (s *Store) move(ctx context.Context, tx *audit.Tx, r roundRow, to, reason string) error {
+	if err := s.crash(r.State + "→" + to); err != nil {
+		return err
+	}
+	const update = `
+		update rounds set state = @to, epoch = epoch + 1, reason = @reason,
+			collecting_at = case when @to = 'collecting' then @now else collecting_at end,
+			aggregating_at = case when @to = 'aggregating' then @now else aggregating_at end,
+			evaluating_at = case when @to = 'evaluating' then @now else evaluating_at end,
+			ended_at = case when @to in ('accepted', 'rejected', 'abandoned') then @now else ended_at end
+		where id = @id and state = @from and epoch = @epoch`
+	tag, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{
+		"to": to, "reason": reason, "now": tx.Now(ctx), "id": r.ID, "from": r.State, "epoch": r.Epoch,
+	})
+	if err != nil {
+		return fmt.Errorf("move round %d to %s: %w", r.ID, to, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return governance.Errorf(governance.Conflict, "Round %d has moved on.", r.ID)
+	}
+	return s.wake(ctx, tx, campaigns)
+}
+
+// wake is the step that tells every server, when the act has committed.
+func (s *Store) wake(ctx context.Context, tx *audit.Tx, channel string) error {
+	if _, err := tx.Exec(ctx, `select pg_notify(@channel, '')`, pgx.StrictNamedArgs{"channel": channel}); err != nil {
+		return fmt.Errorf("notify %s: %w", channel, err)
+	}
+	return nil
+}
+
+// inState refuses a round in another state than an actor needs.
+func inState(r roundRow, states ...string) error {
+	for _, s := range states {
+		if r.State == s {
+			return nil
+		}
+	}
+	return governance.Errorf(governance.Conflict, "Round %d is %s.", r.ID, r.State)
+}
+
+// onlyJob is the right of acts that the platform does by itself under a mandate.
+func onlyJob(tx *audit.Tx, what string) error {
+	if tx.Actor.Job == "" {
+		return governance.Errorf(governance.Forbidden, "A decision of the community %s, and nobody else.", what)
+	}
+	return nil
+}
