@@ -28,6 +28,7 @@ type PollState struct {
 	Ballots map[governance.MemberID]string // public: choice; secret: hash of the envelope
 	Opened  [][]int                        // secret: the rankings published at the close, sorted by tracker
 	Closed  bool
+	Beacon  string // secret: drawn at the close, breaks ties, hex
 	Result  string // canonical JSON of what the count said
 }
 
