@@ -13,19 +13,26 @@ import (
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/governance/voting"
+	"codeberg.org/althing/althing/handlers/localidp"
+	"codeberg.org/althing/althing/handlers/session"
 )
 
-// Sessions says who is asking. handlers/session keeps them.
+// Sessions says who is asking.
 type Sessions interface {
 	// Member returns the member who is signed in, 0 for a visitor.
 	Member(r *http.Request) governance.MemberID
 	// Wrap loads and stores the session around every page.
 	Wrap(http.Handler) http.Handler
-	// Routes answers /sign-in and /sign-out.
-	Routes() http.Handler
-	// FormActions lists the origins that a sign-in form is redirected to,
-	// which the Content-Security-Policy of that page must name.
-	FormActions() []string
+}
+
+// gateSessions are the sessions of package session.
+type gateSessions struct{ gate *session.Gate }
+
+func (g gateSessions) Wrap(next http.Handler) http.Handler { return g.gate.Middleware(next) }
+
+func (g gateSessions) Member(r *http.Request) governance.MemberID {
+	id, _ := session.Member(r)
+	return id
 }
 
 // Stores are what pages are made of.
@@ -42,30 +49,52 @@ type Stores struct {
 type Site struct {
 	Stores
 	sessions Sessions
+	gate     *session.Gate      // nil where Sessions were given
+	local    *localidp.Provider // nil without accounts of this server
+	motions  []MotionForm
 	log      *slog.Logger
 	now      func() time.Time
 	kept     keptSite
 	texts    texts
 }
 
-// Config is what a Site is made of.
-type Config struct {
-	Stores   Stores
-	Sessions Sessions
-	Logger   *slog.Logger
-	Now      func() time.Time // the acts' clock, for "4 days left"
-	Mounts   map[string]http.Handler
-}
-
-// New returns the handler of the whole site. Mounts are handlers of their own
-// below a path, as the node API and the local provider.
-func New(c Config) http.Handler {
-	s := &Site{Stores: c.Stores, sessions: c.Sessions, log: c.Logger, now: c.Now}
+// New returns a site that answers nothing yet: its pages can be rendered, and
+// Handler makes it whole. The gate and the local provider need the first to
+// be made themselves.
+func New(stores Stores, logger *slog.Logger, now func() time.Time) *Site {
+	s := &Site{Stores: stores, log: logger, now: now, sessions: nobody{}}
 	s.texts.load = s.Pages.HTML
-	return s.routes(c.Mounts)
+	return s
 }
 
-// requestContext bounds what one page may take; nobody waits longer.
+// nobody is signed in while the site is being put together.
+type nobody struct{}
+
+func (nobody) Wrap(next http.Handler) http.Handler      { return next }
+func (nobody) Member(*http.Request) governance.MemberID { return 0 }
+
+// Fail writes the page of an error, for those who answer beside the site.
+func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) { s.fail(w, r, err) }
+
+// Parts are what a site is completed with.
+type Parts struct {
+	Motions  []MotionForm // in the order of the form
+	Gate     *session.Gate
+	Local    *localidp.Provider
+	Sessions Sessions                // instead of Gate, in tests
+	Mounts   map[string]http.Handler // handlers of their own below a path
+}
+
+// Handler completes the site and returns its handler.
+func (s *Site) Handler(p Parts) http.Handler {
+	s.motions, s.gate, s.local, s.sessions = p.Motions, p.Gate, p.Local, p.Sessions
+	if s.sessions == nil {
+		s.sessions = gateSessions{p.Gate}
+	}
+	return s.routes(p.Mounts)
+}
+
+// requestTime bounds what one page may take; nobody waits longer.
 const requestTime = 20 * time.Second
 
 func bounded(next http.Handler) http.Handler {

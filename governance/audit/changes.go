@@ -57,6 +57,11 @@ func (l *Log) Changes(ctx context.Context, f Filter) ([]Change, error) {
 	rows, _ := l.pool.Query(ctx, q, pgx.StrictNamedArgs{
 		"refs": refs, "kinds": f.Kinds, "actor": f.Actor, "before": int64(f.Before), "limit": min(limit, maxChanges),
 	})
+	return collectChanges(rows)
+}
+
+// collectChanges reads rows of id, position and bytes.
+func collectChanges(rows pgx.Rows) ([]Change, error) {
 	type row struct {
 		ID   governance.EntryID
 		Idx  int64

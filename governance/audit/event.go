@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -109,4 +111,16 @@ func newEntry(actor governance.Actor, at time.Time, ev Event) (translog.Entry, e
 		}
 	}
 	return e, nil
+}
+
+// KindsOf lists the registered kinds that begin with any of the prefixes.
+func KindsOf(prefixes ...string) []string {
+	var kinds []string
+	for kind := range register {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(kind, p) }) {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
 }

@@ -146,3 +146,13 @@ func (l *Log) EntryIndex(ctx context.Context, id governance.EntryID) (int64, err
 	}
 	return idx, err
 }
+
+// Holding finds entries whose bytes hold a text, such as the beginning of a
+// digest, newest first.
+func (l *Log) Holding(ctx context.Context, text string, limit int) ([]Change, error) {
+	const q = `
+		select id, coalesce(idx, -1), data from audit_entries
+		where position(convert_to(@text, 'UTF8') in data) > 0 order by id desc limit @limit`
+	rows, _ := l.pool.Query(ctx, q, pgx.StrictNamedArgs{"text": text, "limit": limit})
+	return collectChanges(rows)
+}

@@ -8,6 +8,8 @@ import (
 // Keys that other packages read.
 const (
 	CommunityName      Key = "community.name"
+	CommunityPurpose   Key = "community.purpose"
+	ModelName          Key = "model.name"
 	Admission          Key = "members.admission"
 	Sponsors           Key = "proposals.sponsors"
 	ModeratorSeats     Key = "elections.moderators.seats"
@@ -49,6 +51,8 @@ const (
 var catalogue = slices.Concat(
 	[]Parameter{
 		{CommunityName, "Community", "Name of the community", "Shown at the top of every page.", Text, "A new community", 0, 0, nil},
+		{CommunityPurpose, "Community", "Purpose", "What the model is for, in one sentence on the main page.", Text, "To train, govern and unlearn a language model together.", 0, 0, nil},
+		{ModelName, "Community", "Name of the model", "Versions are numbered under this name.", Text, "Althing", 0, 0, nil},
 		{Admission, "Community", "Who may join", "open: whoever signs in; invited: whoever also holds an invitation.", Choice, "open", 0, 0, []string{"open", "invited"}},
 		{Sponsors, "Proposals", "Sponsors of a proposal", "Members other than its author who must lend their names before it is discussed.", Count, "2", 0, 100, nil},
 	},

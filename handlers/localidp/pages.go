@@ -10,8 +10,10 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
+// MinPassword is the least number of characters of a password.
+const MinPassword = 10
+
 const (
-	minPassword = 10   // characters
 	maxPassword = 1000 // bytes; a hash of more would be a door for floods
 	maxName     = 40
 	maxForm     = 16 << 10
@@ -161,11 +163,11 @@ func weak(password, name string) string {
 	switch n := utf8.RuneCountInString(password); {
 	case n == 0:
 		return "Please choose a password."
-	case n < minPassword:
+	case n < MinPassword:
 		return "The password has fewer than ten characters. Several words in a row make a good one."
 	case len(password) > maxPassword:
 		return "The password is longer than the server accepts."
-	case name != "" && strings.Contains(strings.ToLower(password), name) && n < minPassword+utf8.RuneCountInString(name):
+	case name != "" && strings.Contains(strings.ToLower(password), name) && n < MinPassword+utf8.RuneCountInString(name):
 		return "The password is little more than the name. Please choose another."
 	case strings.Count(password, password[:1]) == len(password):
 		return "The password is one character repeated. Please choose another."

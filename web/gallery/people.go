@@ -30,7 +30,7 @@ func people() []Entry {
 		})},
 		{"join", pages.Join(pages.JoinPage{
 			Chrome: visitor("Become a member"), Action: href.Join(), Name: ui.Input{Value: "Ingvild A."}, AgreementOf: "Contributor agreement, version 3",
-			Agreement: "<p>You share only what you may share. Your text stays yours.</p>", AcceptWrong: "You can become a member only if you agree.", VotingAfter: "after 7 days", Operation: op,
+			Agreement: "<p>You share only what you may share. Your text stays yours.</p>", AcceptWrong: "You can become a member only if you agree.", Operation: op,
 		})},
 		{"founding", pages.Founding(pages.FoundingPage{
 			Chrome: visitor("Found a community"), Action: href.Founding(), Operation: op, Name: ui.Input{Value: "The Skald community"}, Model: ui.Input{Value: "Skald"},
