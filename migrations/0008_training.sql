@@ -94,6 +94,7 @@ create table campaigns (
 	opened_at timestamptz not null,
 	ended_at timestamptz,
 	reason text not null default '',
+	withheld boolean not null default false,
 	check ((replays is null) = (replays_from is null) and (replays is null) = (forgets is null) and (replays is null) = (unlearning is null))
 );
 comment on table campaigns is 'Rounds under one mandate. Written by training/rounds only.';
@@ -105,6 +106,7 @@ comment on column campaigns.version is 'the version that it began from';
 comment on column campaigns.replays is 'the campaign that this one trains again, with its recorded cohorts and seeds';
 comment on column campaigns.replays_from is 'the number of the first round that is replayed';
 comment on column campaigns.forgets is 'the member without whose nodes it is replayed';
+comment on column campaigns.withheld is 'its result did not pass the publishing gate; reason says why';
 comment on column campaigns.head is 'the last accepted checkpoint, or the base';
 
 create table rounds (

@@ -19,7 +19,7 @@ type Facts struct {
 	Base      training.Digest
 	Weights   training.Digest
 	Loss      string // mean on members' validation records at the end, nats, decimal; "" if not measured
-	LossAtT0  string // of the base, on the records of the last round
+	LossBase  string // of the version before, on the same records
 	Forgets   bool   // the version is the replay of an unlearning case
 	Arith     string
 	Languages []string // BCP 47
@@ -46,7 +46,7 @@ func Card(f Facts) string {
 	}
 	fmt.Fprintf(&b, "| | |\n|---|---|\n| Weights | `%s` |\n| Began from | `%s` |\n| Arithmetic | %s |\n", f.Weights, f.Base, f.Arith)
 	if f.Loss != "" {
-		fmt.Fprintf(&b, "| Loss on members' validation records | %s nats per token (before the last round: %s) |\n", f.Loss, f.LossAtT0)
+		fmt.Fprintf(&b, "| Loss on members' validation records | %s nats per token (the version before: %s) |\n", f.Loss, f.LossBase)
 	}
 	b.WriteString("\nThe losses were measured by members on text of their own and added up; no single node's figure is known to the platform's pages. ")
 	b.WriteString("A language model states falsehoods with confidence: check what matters.\n")

@@ -226,7 +226,7 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, c campaignR
 	ev := RoundAggregated{Round: r.ID, Checkpoint: res.Checkpoint.Hex(), Arithmetic: training.Arithmetic}
 	for _, u := range taken {
 		w := res.Weights[u.Node]
-		if w < 1 || w > u.Tokens { // Tokens holds the examples here
+		if w < 0 || w > u.Tokens { // Tokens holds the examples here
 			return ev, nil, fmt.Errorf("aggregate round %d: weight %d of node %d, which has %d examples", r.ID, w, u.Node, u.Tokens)
 		}
 		const update = `update updates set weight = @weight, norm = @norm where round = @round and node = @node`
@@ -234,8 +234,10 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, c campaignR
 		if _, err := tx.Exec(ctx, update, args); err != nil {
 			return ev, nil, fmt.Errorf("weigh update of node %d: %w", u.Node, err)
 		}
-		if err := corpus.Used(ctx, tx, c.ID, u.Node, u.Owner, r.Number); err != nil {
-			return ev, nil, err
+		if w > 0 {
+			if err := corpus.Used(ctx, tx, c.ID, u.Node, u.Owner, r.Number); err != nil {
+				return ev, nil, err
+			}
 		}
 		ev.Nodes, ev.Weights, ev.Total = append(ev.Nodes, u.Node), append(ev.Weights, w), ev.Total+w
 	}

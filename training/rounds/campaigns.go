@@ -178,33 +178,47 @@ func (s *Store) end(ctx context.Context, tx *audit.Tx, c campaignRow, state, rea
 }
 
 // Halt is the step that stops a running campaign from outside, with its
-// running round: an unlearning case does so. It reports whether it ran.
-func (s *Store) Halt(ctx context.Context, tx *audit.Tx, id training.CampaignID, reason string) (bool, error) {
+// running round: an unlearning case does so. It returns the round that was
+// given up, or 0, and whether the campaign ran.
+func (s *Store) Halt(ctx context.Context, tx *audit.Tx, id training.CampaignID, reason string) (training.RoundID, bool, error) {
 	c, err := lockCampaign(ctx, tx, id)
 	if err != nil || c.State != Running {
-		return false, err
+		return 0, false, err
 	}
 	const running = `
-		select id from rounds
+		select coalesce(max(id), 0) from rounds
 		where campaign = @id and state in ('planned', 'selecting', 'collecting', 'aggregating', 'evaluating')`
-	rows, _ := tx.Query(ctx, running, pgx.StrictNamedArgs{"id": id})
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[training.RoundID])
-	if err != nil {
-		return false, fmt.Errorf("halt campaign %d: %w", id, err)
+	var round training.RoundID
+	if err := tx.QueryRow(ctx, running, pgx.StrictNamedArgs{"id": id}).Scan(&round); err != nil {
+		return 0, false, fmt.Errorf("halt campaign %d: %w", id, err)
 	}
-	for _, round := range ids {
+	if round != 0 {
 		r, _, err := lockRound(ctx, tx, round)
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
 		if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
-			return false, err
+			return 0, false, err
 		}
 		if err := s.close(ctx, tx, r.ID); err != nil {
-			return false, err
+			return 0, false, err
 		}
 	}
-	return true, s.end(ctx, tx, c, Stopped, reason)
+	return round, true, s.end(ctx, tx, c, Stopped, reason)
+}
+
+// Affected is the step that lists the running campaigns that train from
+// tainted weights.
+func Affected(ctx context.Context, tx *audit.Tx) ([]training.CampaignID, error) {
+	const q = `
+		select c.id from campaigns c join checkpoints p on p.digest = c.head
+		where c.state = 'running' and p.tainted_by is not null order by c.id`
+	rows, _ := tx.Query(ctx, q)
+	found, err := pgx.CollectRows(rows, pgx.RowTo[training.CampaignID])
+	if err != nil {
+		return nil, fmt.Errorf("read affected campaigns: %w", err)
+	}
+	return found, nil
 }
 
 // close is the step that takes back the assignments of a round that nobody

@@ -165,7 +165,7 @@ func (e RoundAbandoned) Replay(s *audit.State, _ translog.Entry) error {
 		s.Rounds[int64(e.Round)] = &audit.RoundState{Campaign: int64(e.Campaign), State: Abandoned}
 		return nil
 	}
-	if r.State != Collecting {
+	if r.State != Collecting && r.State != Aggregating && r.State != Evaluating {
 		return fmt.Errorf("round %d is abandoned while %s: %w", e.Round, r.State, audit.ErrContradiction)
 	}
 	r.State = Abandoned

@@ -157,7 +157,7 @@ func (e RoundAggregated) Replay(s *audit.State, _ translog.Entry) error {
 	}
 	total := int64(0)
 	for i, n := range e.Nodes {
-		if _, came := r.Updates[int64(n)]; !came || e.Weights[i] < 1 || e.Weights[i] > r.Examples[int64(n)] || i > 0 && e.Nodes[i-1] >= n {
+		if _, came := r.Updates[int64(n)]; !came || e.Weights[i] < 0 || e.Weights[i] > r.Examples[int64(n)] || i > 0 && e.Nodes[i-1] >= n {
 			return fmt.Errorf("round %d counts node %d for %d: %w", e.Round, n, e.Weights[i], audit.ErrContradiction)
 		}
 		total += e.Weights[i]

@@ -31,17 +31,18 @@ type Campaign struct {
 	OpenedAt    time.Time
 	EndedAt     *time.Time
 	Reason      string
+	Withheld    bool // its result did not pass the gate; Reason says why
 }
 
 const campaignColumns = `c.id, c.proposal, c.decision, c.recipe, c.settings, c.base, c.version, coalesce(c.replays, 0),
 	coalesce(c.replays_from, 0), coalesce(c.forgets, 0), coalesce(c.unlearning, 0), c.state, c.head,
-	(select count(*) from rounds r where r.campaign = c.id and r.state = 'accepted'), c.opened_at, c.ended_at, c.reason`
+	(select count(*) from rounds r where r.campaign = c.id and r.state = 'accepted'), c.opened_at, c.ended_at, c.reason, c.withheld`
 
 func scanCampaign(row pgx.CollectableRow) (Campaign, error) {
 	var c Campaign
 	var recipe, settings string
 	err := row.Scan(&c.ID, &c.Proposal, &c.Decision, &recipe, &settings, &c.Base, &c.Version, &c.Replays, &c.ReplaysFrom,
-		&c.Forgets, &c.Unlearning, &c.State, &c.Head, &c.Done, &c.OpenedAt, &c.EndedAt, &c.Reason)
+		&c.Forgets, &c.Unlearning, &c.State, &c.Head, &c.Done, &c.OpenedAt, &c.EndedAt, &c.Reason, &c.Withheld)
 	if err != nil {
 		return c, err
 	}

@@ -1,0 +1,140 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/keys"
+	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/models"
+	"codeberg.org/althing/althing/training/rounds"
+	"github.com/riverqueue/river"
+)
+
+// Training is what the workers of rounds work with.
+type Training struct {
+	Rounds *rounds.Store
+	Models *models.Store
+	Blobs  blobs.Store
+	Keys   *keys.Ring
+}
+
+// AddRounds registers the workers of campaigns and rounds.
+func AddRounds(w *river.Workers, t Training) {
+	river.AddWorker(w, &openRound{t: t})
+	river.AddWorker(w, &roundDeadline{t: t})
+	river.AddWorker(w, &aggregateRound{t: t})
+	river.AddWorker(w, &judgeRound{t: t})
+	river.AddWorker(w, &publishVersion{t: t})
+}
+
+// retry is when a job looks again that came too early.
+const retry = 5 * time.Second
+
+// passed turns what an act answers into what River should do: a Conflict means
+// that somebody did it already or that it is out of date, which is well;
+// ErrWaiting means later. No node is waited for here: a round waits with its
+// deadline's job.
+func passed(err error) error {
+	switch {
+	case errors.Is(err, rounds.ErrWaiting):
+		return river.JobSnooze(retry)
+	case governance.Is(err, governance.Conflict):
+		return nil
+	}
+	return err
+}
+
+func finishing[A river.JobArgs](job *river.Job[A]) governance.Actor {
+	return governance.Job(job.Kind).Finishing(job.ID)
+}
+
+type openRound struct {
+	river.WorkerDefaults[rounds.OpenArgs]
+	t Training
+}
+
+// Work draws the cohort; the job ends when the assignments exist.
+func (w *openRound) Work(ctx context.Context, job *river.Job[rounds.OpenArgs]) error {
+	return passed(w.t.Rounds.Open(ctx, finishing(job), job.Args.Round))
+}
+
+type roundDeadline struct {
+	river.WorkerDefaults[rounds.DeadlineArgs]
+	t Training
+}
+
+// Work ends whatever the round waits for. A round that moved on has another
+// epoch and is left alone.
+func (w *roundDeadline) Work(ctx context.Context, job *river.Job[rounds.DeadlineArgs]) error {
+	r, err := w.t.Rounds.Round(ctx, job.Args.Round)
+	if err != nil || r.Epoch != job.Args.Epoch {
+		return err
+	}
+	if r.State == rounds.Evaluating {
+		return passed(w.t.Rounds.Judge(ctx, finishing(job), r.ID))
+	}
+	return passed(w.t.Rounds.CloseCollection(ctx, finishing(job), r.ID))
+}
+
+type judgeRound struct {
+	river.WorkerDefaults[rounds.JudgeArgs]
+	t Training
+}
+
+// Work accepts or rejects.
+func (w *judgeRound) Work(ctx context.Context, job *river.Job[rounds.JudgeArgs]) error {
+	return passed(w.t.Rounds.Judge(ctx, finishing(job), job.Args.Round))
+}
+
+type aggregateRound struct {
+	river.WorkerDefaults[rounds.AggregateArgs]
+	t Training
+}
+
+// Timeout is longer than River's minute: a mean of many updates reads them all.
+func (w *aggregateRound) Timeout(*river.Job[rounds.AggregateArgs]) time.Duration {
+	return 30 * time.Minute
+}
+
+// Work closes the collection, computes and records. A crash anywhere leaves
+// the round closed or not; the job runs again and computes the same bytes.
+func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.AggregateArgs]) error {
+	id := job.Args.Round
+	in, err := w.t.Rounds.Inputs(ctx, id)
+	if err != nil {
+		return err
+	}
+	if in.State == rounds.Collecting {
+		if err := w.t.Rounds.CloseCollection(ctx, governance.Job(job.Kind), id); err != nil {
+			return passed(err)
+		}
+		if in, err = w.t.Rounds.Inputs(ctx, id); err != nil {
+			return err
+		}
+	}
+	if in.State != rounds.Aggregating {
+		return nil
+	}
+	err = w.aggregate(ctx, job, in)
+	if err != nil && ctx.Err() == nil && job.Attempt >= job.MaxAttempts {
+		return passed(w.t.Rounds.Abandon(ctx, finishing(job), id, "the mean could not be computed"))
+	}
+	return err
+}
+
+func (w *aggregateRound) aggregate(ctx context.Context, job *river.Job[rounds.AggregateArgs], in rounds.Inputs) error {
+	mean, err := ComputeMean(ctx, w.t.Blobs, w.t.Keys, in)
+	if err != nil {
+		return err
+	}
+	if err := mean.Store(ctx, w.t.Blobs); err != nil {
+		return fmt.Errorf("store checkpoint of round %d: %w", in.Round, err)
+	}
+	return passed(w.t.Rounds.Aggregate(ctx, finishing(job), in.Round, rounds.Result{
+		Epoch: in.Epoch, Checkpoint: mean.Digest, Size: mean.Size(), Weights: mean.Counted, Norms: mean.Norms,
+	}))
+}
