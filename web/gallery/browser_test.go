@@ -35,7 +35,7 @@ var looks = []struct {
 }{
 	{"light", 1280, "light", everything},
 	{"dark", 1280, "dark", `{type: "rule", values: ["color-contrast"]}`}, // the markup is that of light
-	{"narrow", 360, "light", everything},
+	{"narrow", 360, "light", `{type: "rule", values: ["target-size", "scrollable-region-focusable", "page-has-heading-one"]}`},
 }
 
 // everything is WCAG 2.0 to 2.2, A and AA, and what is good practice.

@@ -57,7 +57,7 @@ func machines() []Entry {
 			},
 		})},
 		{"node", pages.Node(pages.NodePage{
-			Chrome: frame("Node basement-gpu"), Lead: ui.Cat(say("A node of "), member("Ingvild A."), say(". It trains on 3,880 examples of Nynorsk that never leave it.")), Owner: true, Operation: op,
+			Chrome: frame("Node basement-gpu"), Lead: ui.Cat(say("A node of "), member("Ingvild A."), say(", training on 3,880 examples of Nynorsk that never leave it.")), Owner: true, Operation: op,
 			Infobox: ui.Infobox{Caption: "basement-gpu", Groups: []ui.FactGroup{
 				{Facts: []ui.Fact{{Label: "State", Chip: good("reported")}, timeFact("Last seen", "2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), fact("Hardware", "GPU, 12 GB"), fact("Language", "Nynorsk")}},
 				{Title: "Identity", Facts: []ui.Fact{digestFact("Key", "ed25519:9fcc9870…7923"), digestFact("Manifest", "sha256:d1321672…a440")}},
