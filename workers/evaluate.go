@@ -30,16 +30,16 @@ func (w *publishVersion) Work(ctx context.Context, job *river.Job[rounds.Publish
 	}
 	last, ok := lastAccepted(all)
 	if !ok {
-		return passed(w.t.Rounds.Withhold(ctx, finishing(job), c.ID, "No round was accepted."))
+		return passed(w.t.Rounds.Withhold(ctx, actor(job), c.ID, "No round was accepted."))
 	}
 	if pass, why := rounds.Passes(c, last); !pass {
-		return passed(w.t.Rounds.Withhold(ctx, finishing(job), c.ID, why))
+		return passed(w.t.Rounds.Withhold(ctx, actor(job), c.ID, why))
 	}
 	p, err := Publication(ctx, w.t, c, all)
 	if err != nil {
 		return err
 	}
-	_, err = w.t.Models.Publish(ctx, finishing(job), p)
+	_, err = w.t.Models.Publish(ctx, actor(job), p)
 	return passed(err)
 }
 

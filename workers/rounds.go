@@ -22,13 +22,15 @@ type Training struct {
 	Keys   *keys.Ring
 }
 
-// AddRounds registers the workers of campaigns and rounds.
-func AddRounds(w *river.Workers, t Training) {
-	river.AddWorker(w, &openRound{t: t})
-	river.AddWorker(w, &roundDeadline{t: t})
-	river.AddWorker(w, &aggregateRound{t: t})
-	river.AddWorker(w, &judgeRound{t: t})
-	river.AddWorker(w, &publishVersion{t: t})
+// Rounds are the jobs of campaigns and rounds.
+func Rounds(t Training) Add {
+	return func(all *river.Workers) {
+		river.AddWorker(all, &openRound{t: t})
+		river.AddWorker(all, &roundDeadline{t: t})
+		river.AddWorker(all, &aggregateRound{t: t})
+		river.AddWorker(all, &judgeRound{t: t})
+		river.AddWorker(all, &publishVersion{t: t})
+	}
 }
 
 // retry is when a job looks again that came too early.
@@ -39,17 +41,10 @@ const retry = 5 * time.Second
 // ErrWaiting means later. No node is waited for here: a round waits with its
 // deadline's job.
 func passed(err error) error {
-	switch {
-	case errors.Is(err, rounds.ErrWaiting):
+	if errors.Is(err, rounds.ErrWaiting) {
 		return river.JobSnooze(retry)
-	case governance.Is(err, governance.Conflict):
-		return nil
 	}
-	return err
-}
-
-func finishing[A river.JobArgs](job *river.Job[A]) governance.Actor {
-	return governance.Job(job.Kind).Finishing(job.ID)
+	return settled(err)
 }
 
 type openRound struct {
@@ -59,7 +54,7 @@ type openRound struct {
 
 // Work draws the cohort; the job ends when the assignments exist.
 func (w *openRound) Work(ctx context.Context, job *river.Job[rounds.OpenArgs]) error {
-	return passed(w.t.Rounds.Open(ctx, finishing(job), job.Args.Round))
+	return passed(w.t.Rounds.Open(ctx, actor(job), job.Args.Round))
 }
 
 type roundDeadline struct {
@@ -75,9 +70,9 @@ func (w *roundDeadline) Work(ctx context.Context, job *river.Job[rounds.Deadline
 		return err
 	}
 	if r.State == rounds.Evaluating {
-		return passed(w.t.Rounds.Judge(ctx, finishing(job), r.ID))
+		return passed(w.t.Rounds.Judge(ctx, actor(job), r.ID))
 	}
-	return passed(w.t.Rounds.CloseCollection(ctx, finishing(job), r.ID))
+	return passed(w.t.Rounds.CloseCollection(ctx, actor(job), r.ID))
 }
 
 type judgeRound struct {
@@ -87,17 +82,12 @@ type judgeRound struct {
 
 // Work accepts or rejects.
 func (w *judgeRound) Work(ctx context.Context, job *river.Job[rounds.JudgeArgs]) error {
-	return passed(w.t.Rounds.Judge(ctx, finishing(job), job.Args.Round))
+	return passed(w.t.Rounds.Judge(ctx, actor(job), job.Args.Round))
 }
 
 type aggregateRound struct {
 	river.WorkerDefaults[rounds.AggregateArgs]
 	t Training
-}
-
-// Timeout is longer than River's minute: a mean of many updates reads them all.
-func (w *aggregateRound) Timeout(*river.Job[rounds.AggregateArgs]) time.Duration {
-	return 30 * time.Minute
 }
 
 // Work closes the collection, computes and records. A crash anywhere leaves
@@ -121,7 +111,7 @@ func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.Aggrega
 	}
 	err = w.aggregate(ctx, job, in)
 	if err != nil && ctx.Err() == nil && job.Attempt >= job.MaxAttempts {
-		return passed(w.t.Rounds.Abandon(ctx, finishing(job), id, "the mean could not be computed"))
+		return passed(w.t.Rounds.Abandon(ctx, actor(job), id, "the mean could not be computed"))
 	}
 	return err
 }
@@ -134,7 +124,7 @@ func (w *aggregateRound) aggregate(ctx context.Context, job *river.Job[rounds.Ag
 	if err := mean.Store(ctx, w.t.Blobs); err != nil {
 		return fmt.Errorf("store checkpoint of round %d: %w", in.Round, err)
 	}
-	return passed(w.t.Rounds.Aggregate(ctx, finishing(job), in.Round, rounds.Result{
+	return passed(w.t.Rounds.Aggregate(ctx, actor(job), in.Round, rounds.Result{
 		Epoch: in.Epoch, Checkpoint: mean.Digest, Size: mean.Size(), Weights: mean.Counted, Norms: mean.Norms,
 	}))
 }

@@ -98,12 +98,11 @@ func newSite(t *testing.T, owners ...governance.MemberID) *site {
 }
 
 // work starts the job queue; it is stopped when the test ends.
-func (s *site) work(extra func(*river.Workers)) {
+func (s *site) work(families ...Add) {
 	s.t.Helper()
 	w := river.NewWorkers()
-	AddRounds(w, s.Training)
-	if extra != nil {
-		extra(w)
+	for _, add := range families {
+		add(w)
 	}
 	client, err := river.NewClient(riverpgxv5.New(s.Pool), &river.Config{
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}}, Workers: w,
@@ -200,7 +199,7 @@ func (s *site) until(what string, done func() bool) {
 
 func (s *site) train(count int) rounds.Campaign {
 	s.t.Helper()
-	id, err := s.Training.Rounds.OpenCampaign(s.t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, s.Recipe(count, len(s.nodes))))
+	id, err := s.Training.Rounds.OpenCampaign(s.t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, s.Recipe(count, len(s.nodes))), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -219,7 +218,7 @@ func (s *site) train(count int) rounds.Campaign {
 func TestCampaignToVersion(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1, 2, 3)
-	s.work(nil)
+	s.work(Rounds(s.Training))
 	c := s.train(3)
 	if c.State != rounds.Finished || c.Done != 3 {
 		t.Fatalf("campaign: got %+v, want three rounds", c)
@@ -277,7 +276,7 @@ func TestUselessCampaignIsWithheld(t *testing.T) {
 		}
 		return seen[d]
 	}
-	s.work(nil)
+	s.work(Rounds(s.Training))
 	c := s.train(3)
 	s.until("gate", func() bool {
 		got, err := s.Training.Rounds.Campaign(t.Context(), c.ID)
@@ -294,7 +293,7 @@ func TestUselessCampaignIsWithheld(t *testing.T) {
 func TestMeanRefusesChangedUpdates(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1, 2)
-	s.work(nil)
+	s.work(Rounds(s.Training))
 	c := s.train(1)
 	all, _ := s.Training.Rounds.Rounds(t.Context(), c.ID)
 	in, err := s.Training.Rounds.Inputs(t.Context(), all[0].ID)
@@ -318,7 +317,7 @@ func TestMeanRefusesChangedUpdates(t *testing.T) {
 func TestUploadIsEncryptedAndOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 1, 2)
-	id, err := s.Training.Rounds.OpenCampaign(t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, s.Recipe(1, 2)))
+	id, err := s.Training.Rounds.OpenCampaign(t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, s.Recipe(1, 2)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,11 @@ import (
 )
 
 // OpenCampaign begins the campaign of an adopted proposal: the act of the job
-// that carries out a decision to train. The recipe is the decision's own, and
-// that is compared; its base must be a published version that nothing taints.
-// A decision has one campaign: a second call is a Conflict.
-func (s *Store) OpenCampaign(ctx context.Context, actor governance.Actor, decision governance.EntryID) (training.CampaignID, error) {
+// that carries out a decision to train. The recipe is the decision's own;
+// its base must be a published version that nothing taints. also, if not nil,
+// joins the act: the step that marks the proposal as carried out. A decision
+// has one campaign: a second call is a Conflict.
+func (s *Store) OpenCampaign(ctx context.Context, actor governance.Actor, decision governance.EntryID, also func(context.Context, *audit.Tx) error) (training.CampaignID, error) {
 	receipt, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if err := onlyJob(tx, "opens a campaign"); err != nil {
 			return nil, err
@@ -47,8 +48,15 @@ func (s *Store) OpenCampaign(ctx context.Context, actor governance.Actor, decisi
 		if err != nil {
 			return nil, err
 		}
+		base0, err := models.CheckpointOf(ctx, tx, base)
+		if err != nil {
+			return nil, err
+		}
+		if base0.TaintedBy != 0 {
+			return nil, governance.Errorf(governance.Invalid, "The base was trained on records that unlearning case %d forgets, so nothing is trained from it.", base0.TaintedBy)
+		}
 		if version.State != models.Published {
-			return nil, governance.Errorf(governance.Conflict, "The base was withdrawn (%s), so nothing is trained from it.", version.Reason)
+			return nil, governance.Errorf(governance.Invalid, "The base was withdrawn (%s), so nothing is trained from it.", version.Reason)
 		}
 		values, err := policies.Current(ctx, tx)
 		if err != nil {
@@ -63,6 +71,11 @@ func (s *Store) OpenCampaign(ctx context.Context, actor governance.Actor, decisi
 		}
 		if _, err := s.plan(ctx, tx, c, roundRow{Number: 1, Attempt: 1, Base: base}); err != nil {
 			return nil, err
+		}
+		if also != nil {
+			if err := also(ctx, tx); err != nil {
+				return nil, err
+			}
 		}
 		return CampaignOpened{
 			Campaign: c.ID, Proposal: c.Proposal, Decision: decision, Recipe: d.Params, Base: base.Hex(),

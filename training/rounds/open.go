@@ -65,7 +65,9 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 }
 
 // eligible reads who may be asked now: nodes that joined and are not revoked,
-// of members who have not left, heard of lately, with enough text.
+// of members who have not left, heard of lately, with enough text. A node that
+// has not acknowledged a suppression gets no other work, and a contributor
+// whose key was destroyed sends no more updates.
 func eligible(ctx context.Context, tx *audit.Tx, c campaignRow) ([]candidate, error) {
 	const q = `
 		select n.id, n.owner, t.tokens, null::bytea
@@ -74,10 +76,11 @@ func eligible(ctx context.Context, tx *audit.Tx, c campaignRow) ([]candidate, er
 		join heartbeats h on h.node = n.id and h.seen_at >= @since
 		join manifests t on t.node = n.id and t.newest and t.tokens >= @tokens
 		where n.joined_at is not null and n.revoked_at is null
-		and not exists (select from campaigns f where f.forgets = n.owner and f.replays = @campaign)
+		and not exists (select from assignments a where a.node = n.id and a.kind = 'suppress' and a.state <> 'done')
+		and not exists (select from updates u where u.owner = n.owner and u.destroyed_at is not null)
 		order by n.id`
 	since := tx.Now(ctx).Add(-time.Duration(c.Settings.SeenWithin) * time.Second)
-	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens), "campaign": c.ID})
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens)})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
 	if err != nil {
 		return nil, fmt.Errorf("read eligible nodes: %w", err)

@@ -43,26 +43,25 @@ type Replay struct {
 
 // OpenReplay is the step that opens the campaign which trains the accepted
 // rounds of another one again. It begins from the checkpoint before From,
-// which no record of the forgotten member touched. It returns the tainted
-// checkpoints as well.
-func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (training.CampaignID, []training.Digest, error) {
+// which no record of the forgotten member touched.
+func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (training.CampaignID, error) {
 	of, err := lockCampaign(ctx, tx, p.Campaign)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if of.Replays != 0 {
-		return 0, nil, governance.Errorf(governance.Conflict, "Campaign %d is itself a replay; unlearn the campaign that it replays.", p.Campaign)
+		return 0, governance.Errorf(governance.Conflict, "Campaign %d is itself a replay; unlearn the campaign that it replays.", p.Campaign)
 	}
 	rounds, err := accepted(ctx, tx, p.Campaign, p.From)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if len(rounds) == 0 {
-		return 0, nil, governance.Errorf(governance.Conflict, "Campaign %d has no accepted round from number %d on: nothing is to be replayed.", p.Campaign, p.From)
+		return 0, governance.Errorf(governance.Conflict, "Campaign %d has no accepted round from number %d on: nothing is to be replayed.", p.Campaign, p.From)
 	}
 	d, hash, err := DecisionOf(ctx, tx, p.Decision)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	c := of
 	c.Proposal, c.Decision, c.Hash = governance.ProposalID(d.Proposal), p.Decision, hash[:]
@@ -71,23 +70,19 @@ func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (trainin
 	const recipe = `select recipe from campaigns where id = @id`
 	var text string
 	if err := tx.QueryRow(ctx, recipe, pgx.StrictNamedArgs{"id": p.Campaign}).Scan(&text); err != nil {
-		return 0, nil, fmt.Errorf("replay campaign %d: %w", p.Campaign, err)
+		return 0, fmt.Errorf("replay campaign %d: %w", p.Campaign, err)
 	}
 	if c.ID, err = s.insertCampaign(ctx, tx, c, text); err != nil {
-		return 0, nil, err
-	}
-	tainted := make([]training.Digest, len(rounds))
-	for i, r := range rounds {
-		tainted[i] = r.Checkpoint
+		return 0, err
 	}
 	first := rounds[0]
 	_, err = s.plan(ctx, tx, c, roundRow{Number: first.Number, Attempt: 1, Base: first.Base, Seed: [32]byte(first.Seed), Origin: first.ID})
-	return c.ID, tainted, err
+	return c.ID, err
 }
 
 // openReplay is the step that asks the nodes whose updates counted in the
-// recorded round, without those of the forgotten member and without nodes that
-// have gone. It does not look at heartbeats: the others are waited for until
+// recorded round, without those of the forgotten member and of members whom
+// earlier cases forgot, and without nodes that have gone. It does not look at heartbeats: the others are waited for until
 // the deadline. A round of which fewer than two members remain is skipped,
 // because its mean would show one member's update; the next one begins from
 // the same base.
@@ -97,8 +92,10 @@ func (s *Store) openReplay(ctx context.Context, tx *audit.Tx, r roundRow, c camp
 		from updates u
 		join nodes n on n.id = u.node and n.revoked_at is null
 		join members m on m.id = u.owner and m.left_at is null
-		where u.round = @origin and u.weight > 0 and u.owner <> @forgets order by u.node`
-	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"origin": r.Origin, "forgets": c.Forgets})
+		where u.round = @origin and u.weight > 0
+		and not exists (select from campaigns f where f.replays = @replays and f.forgets = u.owner)
+		order by u.node`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"origin": r.Origin, "replays": c.Replays})
 	cohort, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
 	if err != nil {
 		return nil, fmt.Errorf("read cohort of round %d: %w", r.Origin, err)
@@ -138,4 +135,40 @@ func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRo
 	to := following[0]
 	_, err = s.plan(ctx, tx, c, roundRow{Number: to.Number, Attempt: 1, Base: base, Seed: [32]byte(to.Seed), Origin: to.ID})
 	return false, err
+}
+
+// Touched is the step that lists the checkpoints which anything of a campaign
+// or of its replays touched from a round on, accepted or not.
+func Touched(ctx context.Context, tx *audit.Tx, campaign training.CampaignID, from int) ([]training.Digest, error) {
+	const q = `
+		select distinct r.checkpoint from rounds r join campaigns c on c.id = r.campaign
+		where (c.id = @campaign or c.replays = @campaign) and r.number >= @from and r.checkpoint is not null`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"campaign": campaign, "from": from})
+	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints of campaign %d: %w", campaign, err)
+	}
+	return found, nil
+}
+
+// Destroyed is the step that notes that the key to a member's updates is gone.
+// It returns how many were noted now.
+func Destroyed(ctx context.Context, tx *audit.Tx, owner governance.MemberID) (int64, error) {
+	const update = `update updates set destroyed_at = @now where owner = @owner and destroyed_at is null`
+	tag, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"now": tx.Now(ctx), "owner": owner})
+	if err != nil {
+		return 0, fmt.Errorf("note destroyed updates of member %d: %w", owner, err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// Sealed lists the blobs of a member's updates.
+func (s *Store) Sealed(ctx context.Context, owner governance.MemberID) ([]training.Digest, error) {
+	const q = `select sealed from updates where owner = @owner order by round, node`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"owner": owner})
+	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
+	if err != nil {
+		return nil, fmt.Errorf("read updates of member %d: %w", owner, err)
+	}
+	return found, nil
 }

@@ -37,7 +37,7 @@ func open(t *testing.T, count int, crash func(string) error) *opened {
 	o := &opened{Bench: roundstest.New(t, founding, crash), t: t}
 	o.nodes = []governance.NodeID{o.Node(1, 5000), o.Node(2, 6000), o.Node(2, 7000)}
 	var err error
-	if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, o.Recipe(count, 3))); err != nil {
+	if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, o.Recipe(count, 3)), nil); err != nil {
 		t.Fatalf("open campaign: %v", err)
 	}
 	return o
@@ -372,7 +372,7 @@ func TestRoundWaitsForNodes(t *testing.T) {
 	o := &opened{Bench: roundstest.New(t, founding, nil), t: t}
 	o.nodes = []governance.NodeID{o.Node(1, 5000), o.Node(1, 5000), o.Node(2, 10)}
 	var err error
-	if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, o.Recipe(1, 2))); err != nil {
+	if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, o.Recipe(1, 2)), nil); err != nil {
 		t.Fatal(err)
 	}
 	id := o.running().ID
@@ -478,7 +478,7 @@ func TestEveryTransitionSurvivesACrashOnBothSides(t *testing.T) {
 		}
 	}
 	step("open campaign", func(ctx context.Context) (err error) {
-		id, err := o.Rounds.OpenCampaign(ctx, job, decision)
+		id, err := o.Rounds.OpenCampaign(ctx, job, decision, nil)
 		if err == nil {
 			o.campaign = id
 		}
@@ -536,7 +536,7 @@ func TestOnlyTheDecisionOpensACampaign(t *testing.T) {
 		{"to unlearn", job, o.Decide(protocol.MotionUnlearn, protocol.Forget{Campaign: 1, Contributor: 1, Method: "rollback"}), governance.Invalid},
 		{"from unknown weights", job, o.Decide(protocol.MotionTrain, wrong), governance.NotFound},
 	} {
-		if _, err := o.Rounds.OpenCampaign(t.Context(), tt.actor, tt.decision); !governance.Is(err, tt.kind) {
+		if _, err := o.Rounds.OpenCampaign(t.Context(), tt.actor, tt.decision, nil); !governance.Is(err, tt.kind) {
 			t.Errorf("open a campaign %s: got %v, want kind %d", tt.name, err, tt.kind)
 		}
 	}
