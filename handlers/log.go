@@ -180,3 +180,10 @@ func (s *Site) verify(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	}
 	return show(pages.Verify(verifyView(chrome, s.Log.Key(), origin(r)))), nil
 }
+
+// logKey serves the log's public key. Whoever verifies should know it from
+// elsewhere; this is for the first time.
+func (s *Site) logKey(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(s.Log.Key() + "\n"))
+}

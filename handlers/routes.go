@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/translog"
 	"codeberg.org/althing/althing/static"
 	"codeberg.org/althing/althing/web/layout"
 	"github.com/go-chi/chi/v5"
@@ -23,6 +24,7 @@ func (s *Site) routes(mounts map[string]http.Handler) http.Handler {
 	r.Handle(static.Prefix+"*", static.Handler())
 	r.Get("/log/checkpoint", s.checkpoint)
 	r.Get("/log/tile/*", s.tile)
+	r.Get("/log/"+translog.KeyFile, s.logKey)
 	for path, h := range mounts {
 		r.Mount(path, h)
 	}
