@@ -1,0 +1,17 @@
+package protocol
+
+// Notice stands on the page where a node is registered and on the terminal
+// where it joins, before anything leaves the machine.
+const Notice = "Your text stays; what leaves can reveal parts of it."
+
+// Leaves lists everything that a node sends, for the same two places. A
+// message that gets a new field gets its line here.
+func Leaves() []string {
+	return []string{
+		"Of the machine: its processor, threads, memory, operating system and program version, and the times at which it asks for work.",
+		"Of your text: how many records, bytes and tokens there are, how many are set aside for measuring, how many files could not be read, and one SHA-256 over all of it. No text, no file names.",
+		"In a round of training: the changed weights of the model (an update), clipped to the length that the community decided. Updates are numbers made from your text, and parts of the text can be computed back from them. They are stored encrypted, read by the program that adds them up and by auditors whom a decision names, and never published.",
+		"In an evaluation: how well the model predicts records that are set aside, added up over at least 20 of them.",
+		"In a test of forgetting, if you planted canaries: the rank of each among random ones, and how often planted secrets come out.",
+	}
+}
