@@ -52,6 +52,13 @@ func (s *Site) facts(ctx context.Context) (siteFacts, error) {
 	return f, nil
 }
 
+// forget makes the next page read what an act has just changed.
+func (k *keptSite) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.at = time.Time{}
+}
+
 // chrome fills in what every page has around its text.
 func (s *Site) chrome(r *http.Request, c layout.Chrome) (layout.Chrome, error) {
 	f, err := s.facts(r.Context())

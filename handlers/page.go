@@ -52,6 +52,7 @@ func (s *Site) page(h handler) http.HandlerFunc {
 		case err != nil:
 			s.fail(w, r, err)
 		case a.to != "":
+			s.kept.forget()
 			http.Redirect(w, r, a.to, http.StatusSeeOther)
 		case a.page != nil:
 			s.write(w, r, max(a.status, http.StatusOK), a.page)
