@@ -188,7 +188,7 @@ func TestTrainReportsOneLegalUpdate(t *testing.T) {
 		t.Fatalf("update of %d bytes, base of %d\n%s", len(update), len(p.blobs[a.Base]), n.out)
 	}
 	var tensors []safetensors.Tensor
-	for _, s := range p.config.Specs() {
+	for _, s := range p.model(1).Params.Specs() {
 		tensors = append(tensors, safetensors.Tensor{Name: s.Name, Shape: s.Shape, DType: safetensors.F32})
 	}
 	values := make([]float32, safetensors.Elements(tensors))
@@ -300,13 +300,14 @@ func TestForkedLogIsRefused(t *testing.T) {
 	// The platform comes back with another history under the same key.
 	forked := newMemoryLog(t)
 	forked.signer = p.log.signer
+	forked.add("page.saved", map[string]int{"n": 0})
 	p.log = forked
 	b := p.training(protocol.Train)
 	b.ID = 12
 	for range 3 {
 		p.log.add("page.saved", map[string]int{"n": 1})
 	}
-	b.Mandate = p.mandate(0, -1, 1)
+	b.Mandate = p.mandate(1, -1, 1)
 	p.give(b)
 	n.mustRun(t, 1)
 	if report := n.lastReport(t); report.Assignment != 12 || !strings.Contains(report.Refused, "does not continue") {

@@ -41,8 +41,11 @@ func (l Limits) window() (from, to int, err error) {
 // it is until then.
 func (l Limits) allowed(now time.Time) (bool, time.Duration) {
 	from, to, err := l.window()
-	if err != nil || from == to {
-		return err == nil, time.Hour
+	if err != nil { // Check refused it before
+		return false, time.Hour
+	}
+	if from == to {
+		return true, 0
 	}
 	at := now.Hour()*60 + now.Minute()
 	inside := from < to && from <= at && at < to || from > to && (at >= from || at < to)

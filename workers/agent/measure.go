@@ -273,9 +273,11 @@ func (s *scorer) membership(c localdata.Corpus, p *protocol.Probes) error {
 	return nil
 }
 
-// continueText returns the most likely n bytes after a prefix.
+// continueText returns the most likely n bytes after a prefix that begins a
+// record.
 func continueText(m *llama.Model, prefix string, n int) (string, error) {
-	tokens, err := llama.NewGenerator(m).Generate(tokenizer.Encode(prefix), llama.Sampling{})
+	prompt := append([]int32{tokenizer.EndOfText}, tokenizer.Encode(prefix)...)
+	tokens, err := llama.NewGenerator(m).Generate(prompt, llama.Sampling{})
 	if err != nil {
 		return "", err
 	}

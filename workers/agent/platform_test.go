@@ -224,7 +224,7 @@ func (p *platform) problem(w http.ResponseWriter, status int, kind, message stri
 func (p *platform) base(m *llama.Model) (training.Digest, int64) {
 	p.t.Helper()
 	var tensors []safetensors.Tensor
-	for _, s := range p.config.Specs() {
+	for _, s := range m.Params.Specs() {
 		tensors = append(tensors, safetensors.Tensor{Name: s.Name, Shape: s.Shape, DType: safetensors.F32})
 	}
 	var file bytes.Buffer

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -77,7 +78,7 @@ func summary(c localdata.Corpus, rules []localdata.Rule, rejected int) protocol.
 // it again.
 type told struct {
 	Summary protocol.ManifestSummary `json:"summary"`
-	At      int64                    `json:"at"` // Unix seconds; names the operation
+	At      int64                    `json:"at"` // Unix seconds
 }
 
 const toldFile = "told.json"
@@ -99,7 +100,11 @@ func (r *runner) tell(ctx context.Context) error {
 	}
 	if last.Summary != r.text.summary {
 		last = told{r.text.summary, now.Unix()}
-		operation := fmt.Sprintf("manifest-%d-%s", last.At, last.Summary.Root.Hex()[:16])
+		text, err := json.Marshal(last)
+		if err != nil {
+			return err
+		}
+		operation := "manifest-" + training.DigestOf(text).Hex()[:32]
 		if err := r.client.post(ctx, protocol.PathManifest, last.Summary, operation, nil); err != nil {
 			return err
 		}

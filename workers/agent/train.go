@@ -25,6 +25,9 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	if err != nil {
 		return protocol.Report{}, err
 	}
+	if len(use.Train) == 0 {
+		return protocol.Report{}, refuse("there is nothing to train on: every record is held back")
+	}
 	h, err := a.Recipe.Hyperparams()
 	if err != nil {
 		return protocol.Report{}, refuse("%v", err)
