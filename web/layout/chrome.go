@@ -144,7 +144,6 @@ func (c Chrome) personal() []Link {
 		{"My page", href.Member(c.MemberID)},
 		{"My nodes", href.Nodes()},
 		{"Contributions", href.MemberContributions(c.MemberID)},
-		{"Watchlist", href.Watchlist()},
 	}
 }
 
