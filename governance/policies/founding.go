@@ -92,6 +92,12 @@ func (p *Policies) Founds(ctx context.Context, secret string) error {
 	return nil
 }
 
+// FoundedArgs is the job that gives a new community its first pages.
+type FoundedArgs struct{}
+
+// Kind names the job.
+func (FoundedArgs) Kind() string { return "begin-community" }
+
 // Change is one value that a founding or a decision sets.
 type Change struct {
 	Key   Key    `json:"key"`
@@ -139,6 +145,9 @@ func (p *Policies) Found(ctx context.Context, actor governance.Actor, secret str
 		}
 		set, err := Set(ctx, tx, values, "community/1")
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.Enqueue(ctx, FoundedArgs{}, nil); err != nil {
 			return nil, err
 		}
 		return Founding{tx.Actor.Member, set}, nil

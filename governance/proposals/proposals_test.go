@@ -207,7 +207,10 @@ func TestStagesRefuse(t *testing.T) {
 			_, err := h.proposals.Create(t.Context(), by(h.members[0]), text("x"), proposals.Motion{Kind: "policy", Params: `[{"key":"x","value":"1"}]`})
 			return err
 		}, governance.Invalid},
-		{"advance by hand", func() error { _, err := h.proposals.Advance(t.Context(), by(h.members[0]), id, proposals.Draft); return err }, governance.Forbidden},
+		{"advance by hand", func() error {
+			_, err := h.proposals.Advance(t.Context(), by(h.members[0]), id, proposals.Draft)
+			return err
+		}, governance.Forbidden},
 		{"advance a draft", func() error { _, err := h.proposals.Advance(t.Context(), job, id, proposals.Draft); return err }, governance.Conflict},
 		{"edit by another", func() error {
 			_, err := h.proposals.Edit(t.Context(), by(h.members[1]), id, text("x"), shorter)
@@ -318,7 +321,10 @@ func TestActLeavesNothingWhenItsLastStatementFails(t *testing.T) {
 	before := count()
 	h.Travel(60 * 24 * time.Hour)
 	for name, act := range map[string]func() error{
-		"create":  func() error { _, err := h.proposals.Create(t.Context(), by(h.members[0]), text("x"), shorter); return err },
+		"create": func() error {
+			_, err := h.proposals.Create(t.Context(), by(h.members[0]), text("x"), shorter)
+			return err
+		},
 		"advance": func() error { _, err := h.proposals.Advance(t.Context(), job, id, proposals.Voting); return err },
 	} {
 		if err := act(); err == nil || governance.KindOf(err) != 0 {

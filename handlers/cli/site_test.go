@@ -223,10 +223,15 @@ func (s *site) found(t *testing.T, founder *person) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	founder.get("/founding?secret=" + founding.FindStringSubmatch(link)[1]).send("/founding", url.Values{
+	founder.get("/founding?secret="+founding.FindStringSubmatch(link)[1]).send("/founding", url.Values{
 		"name": {"The Skald community"}, "purpose": {"To test."}, "model": {"Skald"},
 		"class.2.discussion": {"0"}, "class.2.voting": {"2"}, "class.2.waiting": {"0"}, "proposals.sponsors": {"1"},
 	}).want(http.StatusOK, "The Skald community")
+	for s.visitor(t).get("/wiki/Help").status != http.StatusOK { // a job writes the first pages
+		if t.Context().Err() != nil {
+			t.Fatal("the first pages were never written")
+		}
+	}
 }
 
 // routesOf lists every route of the site.
@@ -320,7 +325,7 @@ func TestGETIsPure(t *testing.T) {
 	s := newSite(t)
 	asta := s.join(t, "asta")
 	s.found(t, asta)
-	asta.get("/edit/Help").send("/edit/Help", url.Values{"text": {"# Help\n\nAsk."}})
+	asta.get("/edit/Help").send("/edit/Help", url.Values{"text": {"# Help\n\nAsk."}}).want(http.StatusOK, "Ask.")
 	before := s.tables(t)
 	routesOf(t, s, func(method, path string) {
 		if method == http.MethodGet && !elsewhere.MatchString(path) && !strings.HasSuffix(path, "/events") {
@@ -375,7 +380,7 @@ func TestFoundingLinkFoundsOnce(t *testing.T) {
 	}
 	secret := founding.FindStringSubmatch(link)[1]
 	bera.get("/founding?secret=wrong").want(http.StatusForbidden, "not the last one")
-	asta.get("/founding?secret=" + secret).send("/founding", url.Values{"name": {"A"}, "purpose": {"B"}, "model": {"C"}, "class.1.voting": {"soon"}}).
+	asta.get("/founding?secret="+secret).send("/founding", url.Values{"name": {"A"}, "purpose": {"B"}, "model": {"C"}, "class.1.voting": {"soon"}}).
 		want(http.StatusUnprocessableEntity, `not "soon"`)
 	asta.send("/founding", url.Values{"class.1.voting": {"60"}}).want(http.StatusOK, "Welcome")
 	bera.get("/founding?secret="+secret).want(http.StatusConflict, "founded already")

@@ -53,6 +53,7 @@ func motionKinds() proposals.Kinds {
 func (p *platform) openJobs(context.Context) error {
 	var err error
 	p.jobs, err = workers.NewClient(p.pool, p.log,
+		workers.Founding(p.stores.Pages),
 		workers.Proposals(p.stores.Proposals, p.stores.Policies, now, nil),
 	)
 	return err
