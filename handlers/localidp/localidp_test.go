@@ -73,17 +73,19 @@ func open(t *testing.T) *world {
 	router.Handle(w.Prefix()+"/*", w.Provider)
 	router.HandleFunc("/local/sign-in", w.SignIn)
 	router.HandleFunc("/local/register", w.Register)
-	// A call into the provider from inside a routed request, as the site makes.
-	router.Get("/inside", func(rw http.ResponseWriter, r *http.Request) {
-		req, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, site+"/op/.well-known/openid-configuration", nil)
-		resp, err := w.Client().Do(req)
-		if err != nil {
-			http.Error(rw, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		defer resp.Body.Close()
-		rw.WriteHeader(resp.StatusCode)
-		io.Copy(rw, resp.Body)
+	// A call into the provider from inside a sub-router, as the site makes.
+	router.Route("/sub", func(sub chi.Router) {
+		sub.Get("/inside", func(rw http.ResponseWriter, r *http.Request) {
+			req, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, site+"/op/.well-known/openid-configuration", nil)
+			resp, err := w.Client().Do(req)
+			if err != nil {
+				http.Error(rw, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			defer resp.Body.Close()
+			rw.WriteHeader(resp.StatusCode)
+			io.Copy(rw, resp.Body)
+		})
 	})
 	w.router = router
 	return w
@@ -401,7 +403,7 @@ func TestOnlySixEndpointsAnswer(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d", path, status, body, want)
 		}
 	}
-	if status, body, _ := do(t, w.browser(), site+"/inside", nil); status != 200 || !strings.Contains(body, `"issuer":"`+site+`/op"`) {
+	if status, body, _ := do(t, w.browser(), site+"/sub/inside", nil); status != 200 || !strings.Contains(body, `"issuer":"`+site+`/op"`) {
 		t.Errorf("discovery from inside a routed request: got %d %s", status, body)
 	}
 	_, body, _ := do(t, w.Client(), site+"/op/keys", nil)

@@ -239,6 +239,10 @@ func TestSwapCodesBetweenBrowsers(t *testing.T) {
 	mixed := func(code, state string) string {
 		return base + "/sign-in/callback/p1?" + url.Values{"code": {code}, "state": {state}}.Encode()
 	}
+	for _, state := range []string{"", "guessed"} {
+		own = mallory.stopBefore(t, "p1", "/sign-in/callback")
+		s.refused(t, "own code with the state "+state, mallory, mixed(own.Query().Get("code"), state))
+	}
 	own = mallory.stopBefore(t, "p1", "/sign-in/callback")
 	stolen = victim.stopBefore(t, "p1", "/sign-in/callback")
 	s.refused(t, "stolen code with own state (PKCE)", mallory, mixed(stolen.Query().Get("code"), own.Query().Get("state")))
@@ -343,11 +347,12 @@ func TestEndlessReply(t *testing.T) {
 		h := newHostile(t, b.Now)
 		h.info = map[string]any{"sub": "subject-1"}
 		h.claims = func(c map[string]any) { delete(c, "name") }
-		done := make(chan struct{})
+		reached, done := false, make(chan struct{})
 		h.handle = func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path != path {
 				return false
 			}
+			reached = true
 			defer close(done)
 			return endless(w)
 		}
@@ -358,6 +363,9 @@ func TestEndlessReply(t *testing.T) {
 			t.Errorf("%s: got %q, want a refusal for people", path, body)
 		}
 		runtime.ReadMemStats(&after)
+		if !reached {
+			t.Fatalf("%s was never asked", path)
+		}
 		<-done // the server noticed that nobody reads on
 		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 			t.Errorf("%s: the heap grew by %d bytes", path, grown)
