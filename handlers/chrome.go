@@ -36,7 +36,7 @@ const keepSite = time.Second
 func (s *Site) facts(ctx context.Context) (siteFacts, error) {
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
-	if now := time.Now(); now.Sub(s.kept.at) < keepSite {
+	if s.now().Sub(s.kept.at) < keepSite {
 		return s.kept.site, nil
 	}
 	var f siteFacts
@@ -48,7 +48,7 @@ func (s *Site) facts(ctx context.Context) (siteFacts, error) {
 	if err != nil && !governance.Is(err, governance.NotFound) {
 		return f, err
 	}
-	s.kept.site, s.kept.at = f, time.Now()
+	s.kept.site, s.kept.at = f, s.now()
 	return f, nil
 }
 

@@ -36,26 +36,38 @@ func (s *Site) search(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	for _, f := range found {
 		p.Results = append(p.Results, searchLine(f.Title, f.Snippet, fmt.Sprintf("%s bytes, %s", ui.Count(f.Size), shortMoment(f.At).Text)))
 	}
-	if digestLike.MatchString(words) {
-		hits, err := s.Log.Holding(r.Context(), strings.TrimPrefix(words, "sha256:"), maxHits)
-		if err != nil {
-			return answer{}, err
-		}
-		names, err := s.namesOf(r.Context(), hits)
-		if err != nil {
-			return answer{}, err
-		}
-		for _, c := range hits {
-			p.Results = append(p.Results, webpages.SearchResult{
-				Title: "Entry " + ui.Count(c.Index), Href: href.LogEntry(c.Index), Kind: "Entry", Snippet: sentence(c, names), Note: shortMoment(c.At).Text,
-			})
-		}
+	entries, err := s.searchLog(r, words)
+	if err != nil {
+		return answer{}, err
 	}
+	p.Results = append(p.Results, entries...)
 	p.Count = len(p.Results)
 	if p.Count == 0 && len(words) < 200 {
 		p.Create = ui.Action{Text: "Write the page “" + words + "”", Href: href.PageEdit(words)}
 	}
 	return show(webpages.Search(p)), nil
+}
+
+// searchLog finds entries of the log that hold the beginning of a digest.
+func (s *Site) searchLog(r *http.Request, words string) ([]webpages.SearchResult, error) {
+	if !digestLike.MatchString(words) {
+		return nil, nil
+	}
+	hits, err := s.Log.Holding(r.Context(), strings.TrimPrefix(words, "sha256:"), maxHits)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.namesOf(r.Context(), hits)
+	if err != nil {
+		return nil, err
+	}
+	var results []webpages.SearchResult
+	for _, c := range hits {
+		results = append(results, webpages.SearchResult{
+			Title: "Entry " + ui.Count(c.Index), Href: entryAddress(c), Kind: "Entry", Snippet: sentence(c, names), Note: shortMoment(c.At).Text,
+		})
+	}
+	return results, nil
 }
 
 // searchLine is a found page, with the words that were found marked.
