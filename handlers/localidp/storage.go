@@ -84,7 +84,7 @@ func (s *storage) DeleteAuthRequest(context.Context, string) error { return nil 
 
 // CreateAccessToken names a token that is signed and not kept.
 func (s *storage) CreateAccessToken(context.Context, op.TokenRequest) (string, time.Time, error) {
-	return randomText(), time.Now().UTC().Add(tokenLife), nil
+	return randomText(), s.p.cfg.Now().UTC().Add(tokenLife), nil
 }
 
 // SetUserinfoFromRequest puts the name into the ID token.
