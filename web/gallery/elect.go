@@ -34,10 +34,10 @@ func elections() []Entry {
 		{"election-cast", pages.Election(electionCast())},
 		{"election-nominations", pages.Election(nominations())},
 		{"election-check", pages.ElectionCheck(pages.ElectionCheckPage{
-			Chrome: frame("Election 10: check your ballot"), ID: 10, Operation: op, Unranked: "Leif-Arne, Oddný and Reidun are not ranked.",
+			Chrome: frame("Election 10: check your ballot"), ID: 10, Operation: op, Secret: "6n1PZ1mVb0hZr0zq3C4cT7mE0q0Yk1hYV0p3Jx4mW2s", Unranked: "Leif-Arne, Oddný and Reidun are not ranked.",
+			Sealing: say("This server seals the ballot in its memory and keeps the sealed envelope. Whoever runs it holds the key that opens it at the close, and could open it before."),
 			Ranking: []pages.ElectionRank{{Candidate: 1, Name: "Sunnivá", Rank: "1"}, {Candidate: 3, Name: "Aputsiaq K.", Rank: "2"}},
 		})},
-		{"election-check-empty", pages.ElectionCheck(pages.ElectionCheckPage{Chrome: frame("Election 10: check your ballot"), ID: 10, Operation: op})},
 		{"election-result", pages.ElectionResult(electionResult())},
 	}
 }
@@ -46,7 +46,7 @@ func electionChrome() layout.Chrome {
 	c := views(frame("Election 10: Review panel, two seats"), "Election", href.Election(10), href.ElectionTalk(10), 9)
 	c.Section = href.Elections()
 	c.Toc = []layout.Link{{Text: "Your ballot", Href: "#ballot"}, {Text: "Who can see a ballot", Href: "#secrecy"}, {Text: "How it will be counted", Href: "#count"}}
-	c.Tools = []layout.ToolGroup{{Title: "Earlier", Links: []layout.Link{{Text: "Election 9 (moderators)", Href: href.ElectionResult(9, "")}, {Text: "All elections", Href: href.Elections()}}}}
+	c.Tools = []layout.ToolGroup{{Title: "Earlier", Links: []layout.Link{{Text: "Election 9 (moderators)", Href: href.ElectionResult(9)}, {Text: "All elections", Href: href.Elections()}}}}
 	return c
 }
 
@@ -80,7 +80,9 @@ func electing() pages.ElectionPage {
 func electionCast() pages.ElectionPage {
 	p := electing()
 	p.Flash = layout.Flash{Kind: "success", Text: "Your ballot is cast. You may change it until 25 November 2026, 18:00 UTC."}
-	p.Receipt = &pages.ElectionReceipt{Code: "KX4D-92MA-T7QF", Cast: when("2026-11-19T10:40Z", "19 November 2026, 10:40 UTC")}
+	p.Receipt = &pages.ElectionReceipt{
+		Tracker: "Zx1m0Qy7dR4wB2n8cVt5uE3kLh6sJp9aGf0oYi1zXrM", Secret: "6n1PZ1mVb0hZr0zq3C4cT7mE0q0Yk1hYV0p3Jx4mW2s",
+		How: "The tracker is SHA-256 of “ballot-v1”, poll 31, member 12 (eight bytes each) and the secret, in base64.", Cast: when("2026-11-19T10:40Z", "19 November 2026, 10:40 UTC")}
 	p.Ballot.Problem = ""
 	p.State = say("You have voted. Only the last ballot counts.")
 	return p
@@ -96,7 +98,7 @@ func nominations() pages.ElectionPage {
 }
 
 func electionResult() pages.ElectionResultPage {
-	c := views(frame("Election 9: moderators, result"), "Election", href.ElectionResult(9, ""), href.ElectionTalk(9), 14)
+	c := views(frame("Election 9: moderators, result"), "Election", href.ElectionResult(9), href.ElectionTalk(9), 14)
 	c.Section = href.Elections()
 	c.Toc = []layout.Link{{Text: "Count sheet", Href: "#sheet"}, {Text: "Transfers", Href: "#transfers"}, {Text: "Other methods", Href: "#method"}, {Text: "Find your ballot", Href: "#receipt"}, {Text: "Count it yourself", Href: "#recount"}}
 	line := func(name string, won bool, outcome string, votes ...string) pages.CountLine {
@@ -133,8 +135,8 @@ func electionResult() pages.ElectionResultPage {
 			line("3: Kolbeinn excluded", false, "", "–", "+2.00000", "–", "–", "–", "−3.00000", "+1.00000"),
 		},
 		Methods: []ui.Row{cells("Scottish STV (official)", "Ingvild A., Máret, Heðin", good("official")), cells("Meek STV, quota 14.40377", "Ingvild A., Heðin, Máret", good("same three")), cells("First preferences only", "Ingvild A., Heðin, Birna Ösp", warn("one differs"))},
-		Receipt: ui.Input{Value: "KX4D-92MA-T7QF"},
-		Found:   &pages.ReceiptFound{Counted: true, Text: ui.Cat(ui.Bold("Your ballot was counted."), say(" Receipt KX4D-92MA-T7QF is leaf 38 of 61, cast 27 October 2026, 20:16 UTC."))},
+		Receipt: ui.Input{Value: "Zx1m0Qy7dR4wB2n8cVt5uE3kLh6sJp9aGf0oYi1zXrM"},
+		Found:   &pages.ReceiptFound{Counted: true, Text: ui.Cat(ui.Bold("Your ballot was counted."), say(" It is line 38 of 61 in the published list, which shows the ranking beside the tracker."))},
 		Recount: ui.Cat(ui.Link("Download the ballots as BLT", href.ElectionBallots(9)), say(" · "), ui.Link("count sheet as CSV", href.ElectionSheet(9)), say(". Then run "), ui.Code("althing tally --rule scottish-stv election-9.blt"), say("; the digest must be the one in the box.")),
 		BLT:     "6 3\n8 1 2 3 0\n6 1 4 3 0\n0\n\"Ingvild A.\"\n\"Heðin\"\n\"Birna Ösp\"\n\"Máret\"\n\"Pipaluk\"\n\"Kolbeinn\"\n\"Election 9\"",
 	}

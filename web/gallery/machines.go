@@ -20,53 +20,51 @@ func leaves() pages.Leaves {
 func machines() []Entry {
 	mine := frame("My nodes")
 	mine.Section = href.Nodes()
-	takes := ui.Options{ID: "part", Label: "May take part in", Items: []ui.Option{
-		{Value: "train", Label: "Training", Checked: true},
-		{Value: "unlearn", Label: "Unlearning: search my text and rebuild without it", Description: "Nodes that train must also allow this.", Checked: true},
-		{Value: "replay", Label: "Replays: repeat rounds of others to check them"},
-	}}
 	return []Entry{
 		{"nodes", pages.Nodes(pages.NodesPage{
 			Chrome: mine, Mine: true, Leaves: leaves(),
 			Lead: say("A node is a program on your own machine that trains Skald on text that you hold. You have three; together they took part in 97 of 130 rounds."),
 			Nodes: []pages.NodeLine{
-				{ID: 1, Name: "kitchen-laptop", Hardware: "CPU, 8 threads, 16 GB", Language: "Nynorsk", State: ui.Chip{Text: "training, 71 %"}, Rounds: 41, Seen: when("2026-11-19T10:39Z", "19 Nov 2026, 10:39 UTC"), Limits: "50 %, 4 GB, 120 MB a day"},
-				{ID: 2, Name: "basement-gpu", Hardware: "GPU, 12 GB", Language: "Nynorsk", State: good("reported"), Rounds: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Limits: "90 %, 10 GB, 500 MB a day"},
-				{ID: 3, Name: "old-thinkpad", Hardware: "CPU, 4 threads, 8 GB", Language: "Nynorsk", State: warn("silent for 3 days"), Rounds: 12, Seen: when("2026-11-16T07:15Z", "16 Nov 2026, 07:15 UTC"), Limits: "50 %, 2 GB, 22:00–07:00"},
+				{ID: 1, Name: "kitchen-laptop", Hardware: "CPU, 8 threads, 16 GB", State: ui.Chip{Text: "training, 71 %"}, Updates: 41, Seen: when("2026-11-19T10:39Z", "19 Nov 2026, 10:39 UTC")},
+				{ID: 2, Name: "basement-gpu", Hardware: "GPU, 12 GB", State: good("reported"), Updates: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC")},
+				{ID: 3, Name: "old-thinkpad", Hardware: "CPU, 4 threads, 8 GB", State: warn("silent for 3 days"), Updates: 12, Seen: when("2026-11-16T07:15Z", "16 Nov 2026, 07:15 UTC")},
 			},
 		})},
 		{"nodes-empty", pages.Nodes(pages.NodesPage{Chrome: mine, Mine: true, Leaves: leaves(), Lead: say("A node is a program on your own machine that trains Skald on text that you hold.")})},
 		{"nodes-all", pages.Nodes(pages.NodesPage{
 			Chrome: frame("All nodes"), Lead: say("31 nodes of 19 members; 26 took part in the last ten rounds."),
 			Nodes: []pages.NodeLine{
-				{ID: 4, Name: "sandur-1", Owner: "Jógvan", OwnerURL: href.Member(6), Hardware: "CPU, 4 threads", Language: "Faroese", State: good("reported"), Rounds: 88, Seen: when("2026-11-19T09:02Z", "19 Nov 2026, 09:02 UTC")},
-				{ID: 2, Name: "basement-gpu", Owner: "Ingvild A.", OwnerURL: href.Member(3), Hardware: "GPU, 12 GB", Language: "Nynorsk", State: good("reported"), Rounds: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Self: true},
+				{ID: 4, Name: "sandur-1", Owner: "Jógvan", OwnerURL: href.Member(6), Hardware: "CPU, 4 threads", State: good("reported"), Updates: 88, Seen: when("2026-11-19T09:02Z", "19 Nov 2026, 09:02 UTC")},
+				{ID: 2, Name: "basement-gpu", Owner: "Ingvild A.", OwnerURL: href.Member(3), Hardware: "GPU, 12 GB", State: good("reported"), Updates: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Self: true},
 			},
 			Pager: ui.Pager{Older: href.AllNodes() + "?after=4", Label: "nodes"},
 		})},
 		{"node-new", pages.NodeNew(pages.NodeNewPage{
-			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Takes: takes, Leaves: leaves(),
+			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(),
 			Name: ui.Input{Value: "kitchen-laptop", Problem: "You already have a node with the name kitchen-laptop. Choose another name."},
 		})},
 		{"node-token", pages.NodeNew(pages.NodeNewPage{
-			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Takes: takes, Leaves: leaves(),
+			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(),
 			Token: &pages.NodeToken{
-				Node: "cabin-desktop", Token: "al1-join-a9c67-b1f32-d5cf6-4ad43-a2f70-8baa6-5eefa-b68b1", Expires: when("2026-11-19T11:10Z", "19 November 2026, 11:10 UTC"),
-				Command: "althing node join skald.example \\\n  --token al1-join-a9c67-b1f32-d5cf6-4ad43-a2f70-8baa6-5eefa-b68b1",
-				Install: ui.Cat(ui.Link("Install the node program first", href.Page("Help:Install")), say(" (one file). Lost the token? Make a new one; the old one dies.")),
+				Node: "cabin-desktop", NodeURL: href.Node(12), Token: "aj1.a9c67b1f32d5cf64ad43a2f708ba.12.c6ue5eefab68b1a9c67b1f32d5cf64ad.a7rkw2m3p4q5zzyx", Expires: when("2026-11-19T11:10Z", "19 November 2026, 11:10 UTC"),
+				Command: "althing node join --url https://skald.example\nalthing node run --text FOLDER",
+				Install: ui.Cat(ui.Link("Install the node program first", href.Page("Help:Install")), say(" (one file).")),
 			},
 		})},
 		{"node", pages.Node(pages.NodePage{
-			Chrome: frame("Node basement-gpu"), Lead: ui.Cat(say("A node of "), member("Ingvild A."), say(", training on 3,880 examples of Nynorsk that never leave it.")), Owner: true, Operation: op,
+			Chrome: frame("Node basement-gpu"), Lead: ui.Cat(say("A node of "), member("Ingvild A."), say(", training on 3,880 examples of Nynorsk that never leave it.")),
 			Infobox: ui.Infobox{Caption: "basement-gpu", Groups: []ui.FactGroup{
-				{Facts: []ui.Fact{{Label: "State", Chip: good("reported")}, timeFact("Last seen", "2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), fact("Hardware", "GPU, 12 GB"), fact("Language", "Nynorsk")}},
+				{Facts: []ui.Fact{{Label: "State", Chip: good("reported")}, timeFact("Last seen", "2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), fact("Hardware", "GPU, 12 GB")}},
 				{Title: "Identity", Facts: []ui.Fact{digestFact("Key", "ed25519:9fcc9870…7923"), digestFact("Manifest", "sha256:d1321672…a440")}},
 			}},
 			Rounds: []pages.NodeRound{
 				{Round: 131, Href: href.Round(131), Examples: "3,880", Norm: "0.88", State: good("reported"), When: when("2026-11-19T04:10Z", "19 Nov 2026, 04:10 UTC")},
 				{Round: 130, Href: href.Round(130), Examples: "3,880", Norm: "0.91", State: good("counted"), When: when("2026-11-18T20:40Z", "18 Nov 2026, 20:40 UTC")},
 			},
-			Limits:  pages.NodeLimits{Action: href.NodeLimits(2), Processor: ui.Input{Value: "90"}, Memory: ui.Input{Value: "10240"}, Upload: ui.Input{Value: "500"}, PauseAction: href.NodePause(2), PauseOp: op, RetireAction: href.NodeRetire(2), RetireOp: op},
+			Own: &pages.NodeOwn{
+				Rename: href.NodeRename(2), Token: href.NodeToken(2), Retire: href.NodeRetire(2), Name: ui.Input{Value: "basement-gpu"}, Ops: [3]string{op, op, op},
+				Commands: "althing node run --text FOLDER --hours 22:00-07:00 --threads 4",
+			},
 			Changes: recent()[1:2],
 		})},
 	}

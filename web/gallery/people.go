@@ -70,7 +70,7 @@ func aMember() pages.MemberPage {
 			{Facts: []ui.Fact{timeFact("Member since", "2026-02-03", "3 February 2026"), fact("On the roll", "yes"), fact("Agreement", "version 3")}},
 			{Title: "Credit", Facts: []ui.Fact{fact("Rounds", "97"), fact("Cases", "212"), fact("Edits", "340")}},
 		}},
-		Groups:   []pages.MemberGroup{{Name: "moderator", Until: when("2027-04-30", "30 April 2027"), By: ui.Link("Election 9", href.ElectionResult(9, ""))}},
+		Groups:   []pages.MemberGroup{{Name: "moderator", Until: when("2027-04-30", "30 April 2027"), By: ui.Link("Election 9", href.ElectionResult(9))}},
 		Nodes:    []ui.Row{cells(ui.Link("kitchen-laptop", href.Node(1)), "Nynorsk", "41", ui.Chip{Text: "training"}), cells(ui.Link("basement-gpu", href.Node(2)), "Nynorsk", "96", good("reported"))},
 		Changes:  recent()[3:5],
 		CanGrant: true,

@@ -127,7 +127,7 @@ func talk() pages.TalkPage {
 	c := frame("Talk: Proposal 212")
 	c.Views = []layout.Tab{{Text: "Page", Href: href.Proposal(212)}, {Text: "Talk", Href: href.ProposalTalk(212), Count: 23, Current: true}}
 	comment := func(id int64, depth int, by, at, text, html string) pages.TalkComment {
-		return pages.TalkComment{ID: id, Depth: depth, By: by, ByURL: href.Member(id), When: when(at, text), HTML: html, ReplyURL: href.TalkReply("Proposal 212", id), Op: op}
+		return pages.TalkComment{ID: id, Depth: depth, By: by, ByURL: href.Member(id), When: when(at, text), HTML: html, ReplyURL: href.CommentReply(id), Op: op}
 	}
 	hidden := comment(4, 1, "", "", "", "")
 	hidden.Hidden, hidden.ReplyURL = "a private address, by decision of case 309.", ""

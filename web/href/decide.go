@@ -68,10 +68,15 @@ func ElectionCheck(id int64) string { return at("/elections", id, "/check") }
 // ElectionBallot casts the ranking; POST.
 func ElectionBallot(id int64) string { return at("/elections", id, "/ballot") }
 
-// ElectionResult is the count sheet; receipt, if any, is looked up in it.
-func ElectionResult(id int64, receipt string) string {
-	return query(at("/elections", id, "/result"), "receipt", receipt)
-}
+// ElectionResult is the count sheet; the same path takes a tracker by POST,
+// so that none stands in an address.
+func ElectionResult(id int64) string { return at("/elections", id, "/result") }
+
+// ElectionRoll is who may vote and on which day each did, as CSV.
+func ElectionRoll(id int64) string { return at("/elections", id, "/roll.csv") }
+
+// ElectionList is the published list of ballots by tracker, as CSV.
+func ElectionList(id int64) string { return at("/elections", id, "/ballots.csv") }
 
 // ElectionBallots are the ballots as a BLT file, after the close.
 func ElectionBallots(id int64) string { return at("/elections", id, "/ballots.blt") }

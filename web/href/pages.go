@@ -1,7 +1,5 @@
 package href
 
-import "strconv"
-
 // Page is a page of the wiki, read.
 func Page(title string) string { return "/wiki/" + slug(title) }
 
@@ -41,10 +39,11 @@ func PageNew() string { return "/edit" }
 // Talk is the discussion of a page.
 func Talk(title string) string { return "/talk/" + slug(title) }
 
-// TalkReply answers a comment; POST.
-func TalkReply(title string, comment int64) string {
-	return Talk(title) + "/" + strconv.FormatInt(comment, 10)
-}
+// CommentReply answers a comment, whatever it is about; POST.
+func CommentReply(comment int64) string { return at("/comments", comment, "/replies") }
+
+// CommentHide hides a comment's text, with a reason; POST, moderators only.
+func CommentHide(comment int64) string { return at("/comments", comment, "/hide") }
 
 // Members lists the members.
 func Members() string { return "/members" }
@@ -82,14 +81,14 @@ func NodeNew() string { return "/nodes/new" }
 // Node is one node.
 func Node(id int64) string { return at("/nodes", id, "") }
 
-// NodeLimits sets what the node may use; POST.
-func NodeLimits(id int64) string { return at("/nodes", id, "/limits") }
+// NodeRename gives a node another name; POST.
+func NodeRename(id int64) string { return at("/nodes", id, "/name") }
 
-// NodePause stops a node from being drawn, or lets it again; POST.
-func NodePause(id int64) string { return at("/nodes", id, "/pause") }
+// NodeToken makes another join token for a node that has not joined; POST.
+func NodeToken(id int64) string { return at("/nodes", id, "/token") }
 
 // NodeRetire ends a node for good; POST.
 func NodeRetire(id int64) string { return at("/nodes", id, "/retire") }
 
 // NodeAPI is the prefix of the protocol between nodes and the platform.
-func NodeAPI() string { return "/api/node/" }
+func NodeAPI() string { return "/node/v1/" }
