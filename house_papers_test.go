@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -12,6 +14,8 @@ var paperRules = []rule{
 	{"top folders", "the folders at the top are fixed, so that everybody finds everything; a new one needs a reason in ARCHITECTURE.md", checkTop},
 	{"ARCHITECTURE.md names what exists", "a map of rooms that are not there is worse than none", checkMap},
 	{"additions are explained", "what was added to the plan of the house is in ARCHITECTURE.md with its reason", checkAdditions},
+	{"make prints its help", "a target that the help does not explain is found by nobody", checkMake},
+	{"licence", "AGPL-3.0-or-later: the text of the Free Software Foundation, unmodified", checkLicence},
 	{"one page", "ARCHITECTURE.md is read in one sitting by everyone who joins", checkOnePage},
 }
 
@@ -67,6 +71,39 @@ func checkAdditions(h *house) (list []finding) {
 		}
 	}
 	return list
+}
+
+func checkMake(h *house) (list []finding) {
+	data, err := fs.ReadFile(h.root, "Makefile")
+	if err != nil {
+		return []finding{found("Makefile", "%v", err)}
+	}
+	for i, line := range strings.Split(string(data), "\n") {
+		target := regexp.MustCompile(`^([a-z]+):[^=]`).FindStringSubmatch(line)
+		if target != nil && !strings.Contains(line, "## ") {
+			list = append(list, found("Makefile:"+strconv.Itoa(i+1), "%s has no words", target[1]))
+		}
+		for _, m := range regexp.MustCompile(`\./((?:[a-z]+/)*[a-z]+)\b`).FindAllStringSubmatch(line, -1) {
+			if _, err := fs.Stat(h.root, m[1]); err != nil {
+				list = append(list, found("Makefile:"+strconv.Itoa(i+1), "%s is not there", m[1]))
+			}
+		}
+	}
+	return list
+}
+
+// agpl is the SHA-256 of https://www.gnu.org/licenses/agpl-3.0.txt.
+const agpl = "0d96a4ff68ad6d4b6f1f30f713b18d5184912ba8dd389f86aa7710db079abcb0"
+
+func checkLicence(h *house) []finding {
+	data, err := fs.ReadFile(h.root, "LICENSE")
+	if err != nil {
+		return []finding{found("LICENSE", "%v", err)}
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != agpl {
+		return []finding{found("LICENSE", "is not the text of AGPL-3.0")}
+	}
+	return nil
 }
 
 func checkOnePage(h *house) (list []finding) {

@@ -100,6 +100,9 @@ var plants = []plant{
 	{"top folders", one("pkg/a.go", goFile("pkg", "", "")), one("web/ui/a.go", goFile("ui", "", "")), "pkg"},
 	{"ARCHITECTURE.md names what exists", one("ARCHITECTURE.md", "`governance/nowhere` counts."), map[string]string{"ARCHITECTURE.md": "`governance/tally` counts.", "governance/tally/a.go": goFile("tally", "", "")}, "ARCHITECTURE.md:1"},
 	{"additions are explained", one("ARCHITECTURE.md", "## What was added\n"), one("ARCHITECTURE.md", "## What was added\n"+allAdditions()), "ARCHITECTURE.md"},
+	{"make prints its help", one("Makefile", "secret: # shh\n"), one("Makefile", "open: ## say it\n"), "Makefile:1"},
+	{"make prints its help", one("Makefile", "\tgo run ./nowhere\n"), map[string]string{"Makefile": "\tgo run ./web/ui\n", "web/ui/a.go": goFile("ui", "", "")}, "Makefile:1"},
+	{"licence", one("LICENSE", "Do what you want.\n"), nil, "LICENSE"},
 	{"one page", one("ARCHITECTURE.md", strings.Repeat("long\n", 151)), one("ARCHITECTURE.md", strings.Repeat("short\n", 80)), "ARCHITECTURE.md"},
 }
 
