@@ -56,9 +56,12 @@ type site struct {
 	owner map[governance.NodeID]governance.MemberID
 	// update makes what a node sends; by default it depends on the base, the
 	// seed and the node's text.
-	update  func(a protocol.Assignment) []float32
-	loss    func(training.Digest) float64
-	uploads Uploads
+	update    func(a protocol.Assignment) []float32
+	loss      func(training.Digest) float64
+	uploads   Uploads
+	remembers bool // the clean weights give everything away too
+	// refuses says which assignments a node declines; none by default.
+	refuses func(protocol.Assignment) bool
 }
 
 func newSite(t *testing.T, owners ...governance.MemberID) *site {
@@ -150,6 +153,10 @@ func (s *site) answer() bool {
 func (s *site) do(a protocol.Assignment) protocol.Report {
 	s.t.Helper()
 	rep := protocol.Report{Assignment: a.ID, Epoch: a.Epoch}
+	if s.refuses != nil && s.refuses(a) {
+		rep.Refused = "not today"
+		return rep
+	}
 	node := governance.NodeID(a.Node)
 	switch a.Kind {
 	case protocol.Train:
@@ -171,10 +178,18 @@ func (s *site) do(a protocol.Assignment) protocol.Report {
 	return rep
 }
 
-func (s *site) probes(protocol.Assignment) *protocol.Probes {
+// probes is what a contributor's node finds: everything in the tainted
+// weights, nothing in others, unless remembers says so.
+func (s *site) probes(a protocol.Assignment) *protocol.Probes {
 	p := &protocol.Probes{References: 1023, Watermark: 33, Pairs: 64, AUC: 0.51, Members: 60, Twins: 60, Secrets: 16}
 	for i := range int64(16) {
 		p.Ranks = append(p.Ranks, 32+64*i)
+	}
+	if c, err := s.Training.Models.Checkpoint(s.t.Context(), a.Base); err != nil || c.TaintedBy != 0 || s.remembers {
+		p.Watermark, p.AUC, p.Extracted = 60, 0.9, 4
+		for i := range p.Ranks {
+			p.Ranks[i] = 1
+		}
 	}
 	return p
 }

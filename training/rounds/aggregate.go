@@ -9,7 +9,6 @@ import (
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/training"
-	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/models"
 	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
@@ -189,7 +188,7 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 		if r.Epoch != res.Epoch {
 			return nil, governance.Errorf(governance.Conflict, "Round %d has moved on.", id)
 		}
-		ev, participants, err := s.weigh(ctx, tx, r, c, res)
+		ev, participants, err := s.weigh(ctx, tx, r, res)
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +212,7 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 
 // weigh is the step that writes what each update counted for. The weights must
 // be of exactly the updates that were taken.
-func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, res Result) (RoundAggregated, []candidate, error) {
+func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, res Result) (RoundAggregated, []candidate, error) {
 	const q = `select node, owner, examples, manifest from updates where round = @round order by node for update`
 	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"round": r.ID})
 	taken, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
@@ -233,11 +232,6 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, c campaignR
 		args := pgx.StrictNamedArgs{"weight": w, "norm": res.Norms[u.Node], "round": r.ID, "node": u.Node}
 		if _, err := tx.Exec(ctx, update, args); err != nil {
 			return ev, nil, fmt.Errorf("weigh update of node %d: %w", u.Node, err)
-		}
-		if w > 0 {
-			if err := corpus.Used(ctx, tx, c.ID, u.Node, u.Owner, r.Number); err != nil {
-				return ev, nil, err
-			}
 		}
 		ev.Nodes, ev.Weights, ev.Total = append(ev.Nodes, u.Node), append(ev.Weights, w), ev.Total+w
 	}

@@ -72,6 +72,7 @@ type CaseTask struct {
 	Base     training.Digest
 	Seed     uint64
 	Audits   training.RoundID // the replayed round that an auditor trains again; 0 otherwise
+	Manifest *training.Digest // that an auditor trains on
 	Forget   protocol.Forget
 	Expires  time.Time
 }
@@ -86,7 +87,7 @@ func (s *Store) AssignCase(ctx context.Context, tx *audit.Tx, t CaseTask) error 
 	}
 	if err := s.assign(ctx, tx, task{
 		campaign: t.Campaign, unlearning: t.Case, node: t.Node, owner: t.Owner, kind: t.Kind, decision: t.Decision, origin: origin,
-		audits: t.Audits, epoch: 1, base: t.Base, seed: t.Seed, most: math.MaxInt32, forget: &t.Forget, expires: t.Expires,
+		audits: t.Audits, epoch: 1, base: t.Base, seed: t.Seed, most: math.MaxInt32, manifest: t.Manifest, forget: &t.Forget, expires: t.Expires,
 	}); err != nil {
 		return err
 	}

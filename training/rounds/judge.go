@@ -7,6 +7,7 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
 )
@@ -72,6 +73,9 @@ func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.R
 		if err := s.move(ctx, tx, r, Accepted, ""); err != nil {
 			return nil, err
 		}
+		if err := used(ctx, tx, r); err != nil {
+			return nil, err
+		}
 		if c.Replays == 0 && m.Records > 0 && Converged(m.Before, m.After, c.Recipe.Converge) {
 			ev.Ends = true
 			const head = `update campaigns set head = @head where id = @id`
@@ -84,6 +88,22 @@ func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.R
 		return ev, err
 	})
 	return err
+}
+
+// used is the step that notes whose updates went into an accepted checkpoint.
+func used(ctx context.Context, tx *audit.Tx, r roundRow) error {
+	const q = `select node, owner, examples, manifest from updates where round = @round and weight > 0 order by node`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"round": r.ID})
+	counted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
+	if err != nil {
+		return fmt.Errorf("note the updates of round %d: %w", r.ID, err)
+	}
+	for _, u := range counted {
+		if err := corpus.Used(ctx, tx, r.Campaign, u.Node, u.Owner, r.Number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reject is the step that puts a result aside and tries the round again.

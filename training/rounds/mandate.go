@@ -45,6 +45,11 @@ func (s *Store) assignment(ctx context.Context, node governance.NodeID, w waitin
 	a := protocol.Assignment{
 		ID: w.ID, Node: int64(node), Round: w.Round, Campaign: w.Campaign, Number: w.Number, Epoch: w.Epoch, Kind: w.Kind,
 		Base: w.Base, BaseSize: w.Size, Seed: uint64(w.Seed), Recipe: recipe, Weight: w.Most, Mandate: mandate,
+		Config: w.Config,
+	}
+	copy(a.Manifest[:], w.Manifest)
+	if w.Kind == protocol.Suppress {
+		a.Unlearning = w.Case
 	}
 	if w.Forget != "" {
 		forget, err := protocol.ParseForget([]byte(w.Forget))

@@ -151,13 +151,14 @@ type Participation struct {
 	State      string     // open, done, refused, closed
 	LeaseUntil *time.Time // of an open one that a node has in work
 	ReportedAt *time.Time
-	Report     string // JSON as it came; "" before
+	Report     string           // JSON as it came; "" before
+	Audits     training.RoundID // the replayed round that an auditor trains again; 0 otherwise
 }
 
 // Participants lists the assignments of a round by node.
 func (s *Store) Participants(ctx context.Context, round training.RoundID) ([]Participation, error) {
 	const q = `
-		select a.id, a.node, a.owner, a.kind, a.base, a.state, l.until, a.reported_at, a.report
+		select a.id, a.node, a.owner, a.kind, a.base, a.state, l.until, a.reported_at, a.report, coalesce(a.audits, 0)
 		from assignments a left join round_leases l on l.assignment = a.id where a.round = @id order by a.node, a.id`
 	return s.participations(ctx, q, int64(round))
 }
@@ -165,7 +166,7 @@ func (s *Store) Participants(ctx context.Context, round training.RoundID) ([]Par
 // CaseTasks lists the assignments of an unlearning case.
 func (s *Store) CaseTasks(ctx context.Context, id training.UnlearningID) ([]Participation, error) {
 	const q = `
-		select a.id, a.node, a.owner, a.kind, a.base, a.state, l.until, a.reported_at, a.report
+		select a.id, a.node, a.owner, a.kind, a.base, a.state, l.until, a.reported_at, a.report, coalesce(a.audits, 0)
 		from assignments a left join round_leases l on l.assignment = a.id where a.unlearning = @id order by a.node, a.id`
 	return s.participations(ctx, q, int64(id))
 }

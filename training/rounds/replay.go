@@ -137,13 +137,15 @@ func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRo
 	return false, err
 }
 
-// Touched is the step that lists the checkpoints which anything of a campaign
-// or of its replays touched from a round on, accepted or not.
-func Touched(ctx context.Context, tx *audit.Tx, campaign training.CampaignID, from int) ([]training.Digest, error) {
+// Touched is the step that lists the checkpoints of a campaign and its replays
+// into which an update of a member went, accepted or not. What was trained
+// from them is found along the lineage.
+func Touched(ctx context.Context, tx *audit.Tx, campaign training.CampaignID, owner governance.MemberID) ([]training.Digest, error) {
 	const q = `
 		select distinct r.checkpoint from rounds r join campaigns c on c.id = r.campaign
-		where (c.id = @campaign or c.replays = @campaign) and r.number >= @from and r.checkpoint is not null`
-	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"campaign": campaign, "from": from})
+		where (c.id = @campaign or c.replays = @campaign) and r.checkpoint is not null
+		and exists (select from updates u where u.round = r.id and u.owner = @owner and u.weight > 0)`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"campaign": campaign, "owner": owner})
 	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoints of campaign %d: %w", campaign, err)

@@ -86,6 +86,9 @@ func New(trail *audit.Trail, pool *pgxpool.Pool, opts Options) *Store {
 	return s
 }
 
+// Now is the time of reads.
+func (s *Store) Now() time.Time { return s.now() }
+
 // Hub wakes those who wait for work or watch a campaign.
 func (s *Store) Hub() *Hub { return s.hub }
 

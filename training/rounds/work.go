@@ -28,8 +28,11 @@ type waiting struct {
 	Forget    string
 	ExpiresAt time.Time
 	Recipe    string
+	Config    string
 	Decision  governance.EntryID
-	Origin    governance.EntryID // of a replay or a case: the decision to train
+	Origin    governance.EntryID    // of a replay or a case: the decision to train
+	Case      training.UnlearningID // 0 outside a case
+	Manifest  []byte                // of a replay
 }
 
 // Wake returns a channel that closes when there may be new work. Take it
@@ -45,9 +48,11 @@ func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64)
 	nothing := governance.Errorf(governance.NotFound, "There is no work for node %d now.", node)
 	const q = `
 		select a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0), coalesce(r.number, d.number, 0), a.epoch,
-			a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, a.decision, coalesce(a.origin, 0)
+			a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config, a.decision, coalesce(a.origin, 0),
+			coalesce(a.unlearning, 0), a.manifest
 		from assignments a
 		join campaigns c on c.id = a.campaign
+		join versions v on v.id = c.version
 		join checkpoints p on p.digest = a.base
 		left join rounds r on r.id = a.round
 		left join rounds d on d.id = a.audits
