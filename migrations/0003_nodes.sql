@@ -48,6 +48,8 @@ create index request_nonces_seen on request_nonces (seen_at);
 
 create table heartbeats (
 	node bigint primary key,
-	seen_at timestamptz not null
+	seen_at timestamptz not null,
+	capabilities text check (octet_length(capabilities) <= 4096)
 );
 comment on table heartbeats is 'When a node was last heard. Housekeeping. Written by governance/nodes only.';
+comment on column heartbeats.capabilities is 'JSON of what the machine said of itself since it joined; null if nothing new';

@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -102,6 +103,22 @@ func (s *Store) SeenMany(ctx context.Context, seen map[governance.NodeID]time.Ti
 			select node, at from unnest(@ids::bigint[], @times::timestamptz[]) as t (node, at) order by node
 			on conflict (node) do update set seen_at = greatest(heartbeats.seen_at, excluded.seen_at)`
 		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"ids": ids, "times": times})
+		return err
+	})
+}
+
+// Describe notes what a machine says of itself now, as JSON; its processor or
+// program may have changed since it joined.
+func (s *Store) Describe(ctx context.Context, id governance.NodeID, capabilities []byte) error {
+	if !json.Valid(capabilities) {
+		return governance.Errorf(governance.Invalid, "The node's capabilities cannot be read.")
+	}
+	return pg.Keep(ctx, s.pool, "heartbeats", func(ctx context.Context, q pg.Querier) error {
+		const upsert = `
+			insert into heartbeats (node, seen_at, capabilities) values (@node, @now, @capabilities)
+			on conflict (node) do update set capabilities = excluded.capabilities,
+				seen_at = greatest(heartbeats.seen_at, excluded.seen_at)`
+		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"node": id, "now": s.now(), "capabilities": string(capabilities)})
 		return err
 	})
 }

@@ -16,7 +16,7 @@ type Node struct {
 	Owner        governance.MemberID
 	Name         string
 	PublicKey    []byte // nil until it joined
-	Capabilities string // JSON, as the machine said when it joined
+	Capabilities string // JSON, as the machine last said
 	RegisteredAt time.Time
 	JoinedAt     *time.Time
 	RevokedAt    *time.Time
@@ -29,7 +29,7 @@ type Node struct {
 // Node returns one node; NotFound if there is none.
 func (s *Store) Node(ctx context.Context, id governance.NodeID) (Node, error) {
 	const q = `
-		select id, owner, name, public_key, capabilities, registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
 		from nodes left join heartbeats h on h.node = id where id = @id`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Node])
@@ -45,7 +45,7 @@ func (s *Store) Node(ctx context.Context, id governance.NodeID) (Node, error) {
 // OfMember returns a member's nodes, newest first, revoked ones at the end.
 func (s *Store) OfMember(ctx context.Context, owner governance.MemberID) ([]Node, error) {
 	const q = `
-		select id, owner, name, public_key, capabilities, registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
 		from nodes left join heartbeats h on h.node = id
 		where owner = @owner order by revoked_at is not null, id desc limit 500`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"owner": owner})
@@ -60,7 +60,7 @@ func (s *Store) OfMember(ctx context.Context, owner governance.MemberID) ([]Node
 // is the last id of the page before, 0 for the first page.
 func (s *Store) List(ctx context.Context, after governance.NodeID, limit int) ([]Node, error) {
 	const q = `
-		select id, owner, name, public_key, capabilities, registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused
 		from nodes left join heartbeats h on h.node = id
 		where joined_at is not null and revoked_at is null and (@after = 0 or id < @after)
 		order by id desc limit @limit`

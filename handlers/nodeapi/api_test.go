@@ -2,7 +2,6 @@ package nodeapi
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,89 +23,7 @@ import (
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
-	"codeberg.org/althing/althing/training/safetensors"
 )
-
-// table is a Work and a Corpus in memory: the rules of assignments are tested
-// where they live, here is tested what stands before them.
-type table struct {
-	mu       sync.Mutex
-	wake     chan struct{}
-	open     map[governance.NodeID]protocol.Assignment
-	slot     Slot
-	updates  map[training.Digest][]byte
-	reports  []protocol.Report
-	manifest []protocol.ManifestSummary
-	ops      map[string]bool
-}
-
-func newTable() *table {
-	return &table{wake: make(chan struct{}), open: map[governance.NodeID]protocol.Assignment{}, updates: map[training.Digest][]byte{}, ops: map[string]bool{}}
-}
-
-func (s *table) Wake() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.wake
-}
-
-func (s *table) assign(node governance.NodeID, a protocol.Assignment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[node] = a
-	close(s.wake)
-	s.wake = make(chan struct{})
-}
-
-func (s *table) Next(_ context.Context, node governance.NodeID, _ int64) (protocol.Assignment, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a, ok := s.open[node]; ok {
-		return a, nil
-	}
-	return protocol.Assignment{}, governance.Errorf(governance.NotFound, "No work.")
-}
-
-func (s *table) Renew(_ context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error) {
-	if _, err := s.Slot(context.Background(), node, r.Assignment); err != nil {
-		return protocol.Lease{}, err
-	}
-	return protocol.Lease{Expires: 7}, nil
-}
-
-func (s *table) Slot(_ context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a, ok := s.open[node]; !ok || a.ID != id {
-		return Slot{}, governance.Errorf(governance.NotFound, "No such assignment.")
-	}
-	return s.slot, nil
-}
-
-func (s *table) Upload(_ context.Context, _ governance.NodeID, _ training.AssignmentID, name training.Digest, _ int64, body io.Reader) error {
-	data, err := io.ReadAll(body)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.updates[name], s.slot.Uploaded = data, name
-	return err
-}
-
-func (s *table) Report(_ context.Context, actor governance.Actor, r protocol.Report) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.ops[actor.Operation.ID] {
-		s.ops[actor.Operation.ID] = true
-		s.reports = append(s.reports, r)
-	}
-	return nil
-}
-
-func (s *table) Describe(_ context.Context, _ governance.Actor, _ governance.MemberID, m protocol.ManifestSummary) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.manifest = append(s.manifest, m)
-	return nil
-}
 
 type stage struct {
 	*audittest.Bench
@@ -504,167 +420,6 @@ func TestWritesCarryAnOperation(t *testing.T) {
 		t.Errorf("%d reports and %d manifests, want one each", len(s.work.reports), len(s.work.manifest))
 	}
 }
-
-// weights returns a safetensors file of one tensor.
-func weights(t testing.TB, values []float32) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if _, err := safetensors.Write(&b, []safetensors.Tensor{{Name: "w", Shape: []int{len(values)}, DType: safetensors.F32}}, values); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func (m machine) put(data []byte, name training.Digest, assignment, offset, length int64) (int, http.Header, []byte) {
-	target := fmt.Sprintf("%s%s?assignment=%d&length=%d&offset=%d", protocol.PathBlobs, name.Hex(), assignment, length, offset)
-	return m.do(m.signed("PUT", target, data, ""))
-}
-
-func trainingStage(t testing.TB) (*stage, machine, machine, []byte) {
-	s := newStage(t)
-	m, other := s.join(0, "kitchen"), s.join(1, "study")
-	base := weights(t, make([]float32, 5000))
-	if err := s.api.Blobs.Put(t.Context(), training.DigestOf(base), int64(len(base)), bytes.NewReader(base)); err != nil {
-		t.Fatal(err)
-	}
-	s.work.slot = Slot{Base: training.DigestOf(base), Train: true, MaxNorm: 100}
-	s.work.assign(governance.NodeID(m.id), protocol.Assignment{ID: 5, Kind: protocol.Train})
-	return s, m, other, base
-}
-
-func TestDownloadOnlyWhatAnAssignmentReads(t *testing.T) {
-	t.Parallel()
-	s, m, other, base := trainingStage(t)
-	target := protocol.PathBlobs + training.DigestOf(base).Hex()
-	status, h, body := m.do(m.signed("GET", target+"?assignment=5", nil, ""))
-	if status != 200 || !bytes.Equal(body, base) || h.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("download: %d, %d bytes, want %d", status, len(body), len(base))
-	}
-	req := m.signed("GET", target+"?assignment=5", nil, "")
-	req.Header.Set("Range", "bytes=1000-")
-	if status, _, body = m.do(req); status != 206 || !bytes.Equal(body, base[1000:]) {
-		t.Errorf("range: %d, %d bytes", status, len(body))
-	}
-	if status, h, _ = m.do(m.signed("HEAD", target+"?assignment=5", nil, "")); status != 200 || h.Get("Content-Length") != fmt.Sprint(len(base)) {
-		t.Errorf("HEAD: %d, length %s", status, h.Get("Content-Length"))
-	}
-	secret := []byte("another member's update")
-	if err := s.api.Blobs.Put(t.Context(), training.DigestOf(secret), int64(len(secret)), bytes.NewReader(secret)); err != nil {
-		t.Fatal(err)
-	}
-	for name, tt := range map[string]struct {
-		m      machine
-		target string
-		want   int
-	}{
-		"another node's assignment": {other, target + "?assignment=5", 404},
-		"another artefact":          {m, protocol.PathBlobs + training.DigestOf(secret).Hex() + "?assignment=5", 404},
-		"unknown assignment":        {m, target + "?assignment=6", 404},
-		"no assignment":             {m, target, 422},
-		"a path":                    {m, protocol.PathBlobs + "..%2f..%2fetc%2fpasswd?assignment=5", 404},
-		"no digest":                 {m, protocol.PathBlobs + "x?assignment=5", 404},
-	} {
-		if status, _, body := tt.m.do(tt.m.signed("GET", tt.target, nil, "")); status != tt.want {
-			t.Errorf("%s: %d %s, want %d", name, status, body, tt.want)
-		}
-	}
-}
-
-func TestUploadInParts(t *testing.T) {
-	t.Parallel()
-	s, m, other, base := trainingStage(t)
-	values := make([]float32, 5000)
-	values[7] = 0.5
-	update := weights(t, values)
-	name, size := training.DigestOf(update), int64(len(update))
-	if status, _, body := m.put(update[:1000], name, 5, 0, size); status != 204 {
-		t.Fatalf("first part: %d %s", status, body)
-	}
-	target := fmt.Sprintf("%s%s?assignment=5&length=%d", protocol.PathBlobs, name.Hex(), size)
-	if status, h, _ := m.do(m.signed("HEAD", target, nil, "")); status != 204 || h.Get(protocol.HeaderOffset) != "1000" {
-		t.Errorf("how far: %d %q, want 1000", status, h.Get(protocol.HeaderOffset))
-	}
-	if status, h, _ := m.put(update[500:1500], name, 5, 500, size); status != 409 || h.Get(protocol.HeaderOffset) != "1000" {
-		t.Errorf("a part that does not fit: %d %q, want 409 and 1000", status, h.Get(protocol.HeaderOffset))
-	}
-	cut := m.signed("PUT", target+"&offset=1000", update[1000:3000], "")
-	cut.Body = io.NopCloser(bytes.NewReader(append(bytes.Clone(update[1000:2999]), 0xff)))
-	if status, h, body := m.do(cut); status != 401 || h.Get(protocol.HeaderOffset) != "1000" {
-		t.Errorf("a changed part: %d %s at %q, want 401 and nothing kept", status, body, h.Get(protocol.HeaderOffset))
-	}
-	for range 2 { // the second is a retry
-		if status, _, body := m.put(update[1000:], name, 5, 1000, size); status != 204 {
-			t.Fatalf("last part: %d %s", status, body)
-		}
-	}
-	if !bytes.Equal(s.work.updates[name], update) {
-		t.Error("the update that arrived is not the one that was sent")
-	}
-	if status, h, _ := m.do(m.signed("HEAD", target, nil, "")); status != 204 || h.Get(protocol.HeaderOffset) != fmt.Sprint(size) {
-		t.Errorf("after the end: %d %q", status, h.Get(protocol.HeaderOffset))
-	}
-	if status, _, body := other.put(update, name, 5, 0, size); status != 404 {
-		t.Errorf("another node uploads: %d %s, want 404", status, body)
-	}
-	if len(base) != len(update) {
-		t.Fatal("the test's files differ in length")
-	}
-}
-
-func TestHostileUploads(t *testing.T) {
-	t.Parallel()
-	s, m, _, base := trainingStage(t)
-	size := int64(len(base))
-	broken := func(i int, v float32) []byte {
-		values := make([]float32, 5000)
-		values[i] = v
-		return weights(t, values)
-	}
-	renamed := bytes.Replace(broken(1, 1), []byte(`"w"`), []byte(`"v"`), 1)
-	for name, data := range map[string][]byte{
-		"NaN first": broken(0, float32(math.NaN())), "NaN last": broken(4999, float32(math.NaN())),
-		"infinite": broken(2500, float32(math.Inf(-1))), "norm": broken(3, 101), "header": renamed,
-	} {
-		if status, _, body := m.put(data, training.DigestOf(data), 5, 0, size); status != 422 {
-			t.Errorf("%s: %d %s, want 422", name, status, body)
-		}
-		if have, err := s.api.Uploads.Have(training.DigestOf(data), size); have != 0 || err != nil {
-			t.Errorf("%s: %d bytes were kept (%v)", name, have, err)
-		}
-	}
-	good := broken(1, 1)
-	wrong := training.DigestOf([]byte("something else"))
-	if status, _, body := m.put(good, wrong, 5, 0, size); status != 422 || !strings.Contains(problem(body).Message, "digest") {
-		t.Errorf("another digest: %d %s, want 422", status, body)
-	}
-	if status, _, body := m.put(good, wrong, 5, 0, size+1); status != 422 {
-		t.Errorf("another length: %d %s, want 422", status, body)
-	}
-	if status, _, body := m.put(append(bytes.Clone(good), 0), wrong, 5, 0, size); status != 422 {
-		t.Errorf("one byte more: %d %s, want 422", status, body)
-	}
-	zipped := m.signed("PUT", fmt.Sprintf("%s%s?assignment=5&length=%d", protocol.PathBlobs, wrong.Hex(), size), good, "")
-	zipped.Header.Set("Content-Encoding", "gzip")
-	if status, _, body := m.do(zipped); status != 422 {
-		t.Errorf("Content-Encoding: %d %s, want 422", status, body)
-	}
-	endless := m.signed("PUT", fmt.Sprintf("%s%s?assignment=5&length=%d", protocol.PathBlobs, wrong.Hex(), size), nil, "")
-	endless.Body, endless.ContentLength = io.NopCloser(io.LimitReader(zeros{}, 64<<20)), -1
-	if status, _, body := m.do(endless); status != 429 {
-		t.Errorf("no length: %d %s, want 429", status, body)
-	}
-	s.work.slot.Train = false
-	if status, _, body := m.put(good, training.DigestOf(good), 5, 0, size); status != 409 {
-		t.Errorf("an update nobody asked for: %d %s, want 409", status, body)
-	}
-	if len(s.work.updates) != 0 {
-		t.Errorf("%d hostile updates were taken", len(s.work.updates))
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func FuzzUnsignedMessages(f *testing.F) {
 	s := newStage(f)

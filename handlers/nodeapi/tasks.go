@@ -27,13 +27,16 @@ func (a *API) manifest(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// noteSeen needs to do nothing: the signature middleware has noted the time.
-func (a *API) noteSeen(w http.ResponseWriter, r *http.Request) {
-	capabilities, err := read[protocol.Capabilities](w, r)
+// describe notes what the machine is now; the time is noted for every request.
+func (a *API) describe(w http.ResponseWriter, r *http.Request) {
+	capabilities, body, err := readBytes[protocol.Capabilities](w, r)
 	if err == nil {
 		if err = capabilities.Check(); err != nil {
 			err = governance.Errorf(governance.Invalid, "The capabilities cannot be read: %v.", err)
 		}
+	}
+	if err == nil {
+		err = a.Nodes.Describe(r.Context(), callerOf(r).node, body)
 	}
 	if err != nil {
 		a.refuse(w, r, err)

@@ -14,6 +14,7 @@ import (
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/safetensors"
 	"github.com/go-chi/chi/v5"
 )
@@ -127,7 +128,12 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	if err != nil {
 		return t, legal{}, err
 	}
-	form.done = slot.Uploaded == t.name
+	switch _, err := a.Work.Uploaded(r.Context(), t.assignment, t.name); {
+	case err == nil:
+		form.done = true
+	case !governance.Is(err, governance.NotFound):
+		return t, legal{}, err
+	}
 	if t.length != size {
 		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", size, t.length)
 	}
@@ -136,7 +142,7 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 
 // form reads the header of the base, which is the header of its updates: the
 // same tensors in the same order, float32.
-func (a *API) form(ctx context.Context, slot Slot) (legal, int64, error) {
+func (a *API) form(ctx context.Context, slot rounds.Slot) (legal, int64, error) {
 	blob, err := a.Blobs.Open(ctx, slot.Base)
 	if err != nil {
 		return legal{}, 0, err

@@ -7,9 +7,11 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/rounds"
 )
 
-// Work is what the node API needs of the store of rounds. Every method gets
+// Work is what the node API needs of the store of rounds (workers.Uploads is
+// it, with the one thing that the store cannot do: taking bytes). Every method gets
 // the node that signed the request and answers NotFound for an assignment of
 // another node, so that nobody learns of it.
 type Work interface {
@@ -32,7 +34,11 @@ type Work interface {
 
 	// Slot says what an open assignment of the node reads and may upload;
 	// Conflict when it is closed, NotFound when it is not the node's.
-	Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error)
+	Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (rounds.Slot, error)
+
+	// Uploaded returns the name under which an update was stored that Upload
+	// took before; NotFound if it took none with this digest.
+	Uploaded(ctx context.Context, id training.AssignmentID, name training.Digest) (training.Digest, error)
 
 	// Upload takes an update that has been checked: size bytes with this
 	// digest, the round's one legal header, finite numbers within the norm.
@@ -44,14 +50,6 @@ type Work interface {
 	// operation again answers as the first time. Conflict after the
 	// assignment was closed or its epoch was over.
 	Report(ctx context.Context, actor governance.Actor, r protocol.Report) error
-}
-
-// Slot is what an open assignment needs of the blobs.
-type Slot struct {
-	Base     training.Digest // readable by the node; its header is the update's header
-	Train    bool            // an update may be uploaded
-	Uploaded training.Digest // the update that Upload took, or zero
-	MaxNorm  float64         // of the update; 0 for no limit
 }
 
 // Corpus takes what nodes say of their text.

@@ -65,7 +65,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 		return 0, refuse("%v", err)
 	}
 	adam := optim.New(h, threads)
-	begin, said := time.Now(), time.Now()
+	begin, said := r.Now(), r.Now()
 	for step := range h.Steps {
 		if err := ctx.Err(); err != nil {
 			return step, err
@@ -85,8 +85,8 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 		if err != nil {
 			return step, refuse("training failed in step %d: %v", step+1, err)
 		}
-		if last := step+1 == h.Steps; last || time.Since(said) > 10*time.Second {
-			said = time.Now()
+		if last := step+1 == h.Steps; last || r.Now().Sub(said) > 10*time.Second {
+			said = r.Now()
 			speed := float64((step+1)*h.BatchTokens) / max(said.Sub(begin).Seconds(), 1e-9)
 			r.say("round %d: step %d of %d, loss %.4f, %.0f tokens/s", a.Number, step+1, h.Steps, loss, speed)
 		}

@@ -1,0 +1,136 @@
+package nodeapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/rounds"
+)
+
+// table is a Work and a Corpus in memory: the rules of assignments are tested
+// where they live, here is tested what stands before them.
+type table struct {
+	mu       sync.Mutex
+	wake     chan struct{}
+	open     map[governance.NodeID]protocol.Assignment
+	slot     rounds.Slot
+	updates  map[training.Digest][]byte
+	reports  []protocol.Report
+	manifest []protocol.ManifestSummary
+	ops      map[string]bool
+}
+
+func newTable() *table {
+	return &table{wake: make(chan struct{}), open: map[governance.NodeID]protocol.Assignment{}, updates: map[training.Digest][]byte{}, ops: map[string]bool{}}
+}
+
+func (s *table) Wake() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake
+}
+
+func (s *table) assign(node governance.NodeID, a protocol.Assignment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[node] = a
+	close(s.wake)
+	s.wake = make(chan struct{})
+}
+
+func (s *table) Next(_ context.Context, node governance.NodeID, _ int64) (protocol.Assignment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := s.open[node]; ok {
+		return a, nil
+	}
+	return protocol.Assignment{}, governance.Errorf(governance.NotFound, "No work.")
+}
+
+func (s *table) Renew(_ context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error) {
+	if _, err := s.Slot(context.Background(), node, r.Assignment); err != nil {
+		return protocol.Lease{}, err
+	}
+	return protocol.Lease{Expires: 7}, nil
+}
+
+func (s *table) Slot(_ context.Context, node governance.NodeID, id training.AssignmentID) (rounds.Slot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := s.open[node]; !ok || a.ID != id {
+		return rounds.Slot{}, governance.Errorf(governance.NotFound, "No such assignment.")
+	}
+	return s.slot, nil
+}
+
+func (s *table) Upload(_ context.Context, _ governance.NodeID, _ training.AssignmentID, name training.Digest, _ int64, body io.Reader) error {
+	data, err := io.ReadAll(body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.updates[name] = data
+	return err
+}
+
+func (s *table) Uploaded(_ context.Context, _ training.AssignmentID, name training.Digest) (training.Digest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.updates[name]; ok {
+		return name, nil
+	}
+	return training.Digest{}, governance.Errorf(governance.NotFound, "No such update.")
+}
+
+func (s *table) Report(_ context.Context, actor governance.Actor, r protocol.Report) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ops[actor.Operation.ID] {
+		s.ops[actor.Operation.ID] = true
+		s.reports = append(s.reports, r)
+	}
+	return nil
+}
+
+func (s *table) Describe(_ context.Context, _ governance.Actor, _ governance.MemberID, m protocol.ManifestSummary) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.manifest = append(s.manifest, m)
+	return nil
+}
+
+// slow is a connection that hands out a byte at a time and notes by when it
+// has to.
+type slow struct {
+	http.ResponseWriter
+	deadlines []time.Time
+}
+
+func (s *slow) SetReadDeadline(d time.Time) error { s.deadlines = append(s.deadlines, d); return nil }
+
+// TestSlowBodiesAreCut checks that the deadline moves with what was read and
+// with nothing else, so that a sender below the pace runs into it.
+func TestSlowBodiesAreCut(t *testing.T) {
+	w := &slow{ResponseWriter: httptest.NewRecorder()}
+	begin := time.Now()
+	data, err := io.ReadAll(paced(w, io.NopCloser(io.LimitReader(zeros{}, 10*pace))))
+	if err != nil || len(data) != 10*pace {
+		t.Fatal(len(data), err)
+	}
+	first, last := w.deadlines[0], w.deadlines[len(w.deadlines)-2]
+	if wait := first.Sub(begin); wait < patience || wait > patience+time.Minute {
+		t.Errorf("the first byte may take %v, want %v", wait, patience)
+	}
+	if more := last.Sub(first); more > 10*time.Second || more < 9*time.Second {
+		t.Errorf("640 KiB may take %v more, want 10 s at most", more)
+	}
+	if !w.deadlines[len(w.deadlines)-1].IsZero() {
+		t.Error("the deadline of the body binds the answer")
+	}
+}
