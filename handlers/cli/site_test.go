@@ -29,7 +29,7 @@ type site struct {
 
 // newSite opens a platform on a database of its own and serves it until the
 // test ends, when its trail is verified.
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +63,7 @@ func newSite(t *testing.T) *site {
 
 // person is a browser without script: cookies, links and forms.
 type person struct {
-	t      *testing.T
+	t      testing.TB
 	site   *site
 	client *http.Client
 	at     *url.URL
@@ -72,7 +72,7 @@ type person struct {
 	page   *html.Node
 }
 
-func (s *site) visitor(t *testing.T) *person {
+func (s *site) visitor(t testing.TB) *person {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func (p *person) want(status int, text string) *person {
 }
 
 // join makes an account and becomes a member.
-func (s *site) join(t *testing.T, name string) *person {
+func (s *site) join(t testing.TB, name string) *person {
 	t.Helper()
 	p := s.visitor(t)
 	p.get("/sign-in").send("/sign-in/local", nil)
@@ -217,7 +217,7 @@ func (s *site) join(t *testing.T, name string) *person {
 var founding = regexp.MustCompile(`secret=([A-Za-z0-9_-]+)`)
 
 // found founds the community with short periods, by its first member.
-func (s *site) found(t *testing.T, founder *person) {
+func (s *site) found(t testing.TB, founder *person) {
 	t.Helper()
 	link, err := s.foundingLink(t.Context())
 	if err != nil {
@@ -225,7 +225,7 @@ func (s *site) found(t *testing.T, founder *person) {
 	}
 	founder.get("/founding?secret="+founding.FindStringSubmatch(link)[1]).send("/founding", url.Values{
 		"name": {"The Skald community"}, "purpose": {"To test."}, "model": {"Skald"},
-		"class.2.discussion": {"0"}, "class.2.voting": {"2"}, "class.2.waiting": {"0"}, "proposals.sponsors": {"1"},
+		"class.2.discussion": {"0"}, "class.2.voting": {"3600"}, "class.2.waiting": {"0"}, "proposals.sponsors": {"1"},
 	}).want(http.StatusOK, "The Skald community")
 	for s.visitor(t).get("/wiki/Help").status != http.StatusOK { // a job writes the first pages
 		if t.Context().Err() != nil {
