@@ -1,0 +1,231 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html/atom"
+)
+
+// complete asks the playground to continue the secret's prefix, always with the
+// most likely byte, and returns the page and what the model added.
+func (s *story) complete(ctx context.Context, name string) (*page, string, error) {
+	p, err := s.people[name].fill(ctx, "/playground", "Complete", entry{"prompt", s.planted.Secrets[0].Prefix},
+		entry{"tokens", strconv.Itoa(len(s.planted.Secrets[0].Secret))}, entry{"temperature", "0"})
+	if err != nil {
+		return nil, "", err
+	}
+	added := p.find(atom.Mark, "")
+	if added == nil {
+		return nil, "", fmt.Errorf("the playground shows no answer: %.300s", p.text())
+	}
+	return p, raw(added), nil
+}
+
+// givesAway shows that the trained version knows the planted secret.
+func (s *story) givesAway(ctx context.Context) (string, error) {
+	_, added, err := s.complete(ctx, reporter)
+	if err != nil {
+		return "", err
+	}
+	planted := s.planted.Secrets[0]
+	if s.Secret = strings.HasPrefix(added, planted.Secret); !s.Secret {
+		return "", fmt.Errorf("the model continues %q by %q and not by what was planted, %q", planted.Prefix, added, planted.Secret)
+	}
+	return fmt.Sprintf("“%s” → “%s”", strings.TrimSpace(planted.Prefix), planted.Secret), nil
+}
+
+// report flags the answer.
+func (s *story) report(ctx context.Context) (string, error) {
+	p, _, err := s.complete(ctx, reporter)
+	if err != nil {
+		return "", err
+	}
+	f, err := p.form("Report")
+	if err != nil {
+		return "", err
+	}
+	for _, name := range f.names() {
+		if name != "reason" && name != "answer" && name != "op" {
+			f.first(name) // the clause that it breaks
+		}
+	}
+	if err := f.set("reason", "This is an access code. Nobody who reads this model should learn it."); err != nil {
+		return "", err
+	}
+	if _, err := s.people[reporter].press(ctx, f, "Report"); err != nil {
+		return "", err
+	}
+	return "by " + reporter + ", with prompt, version and seed", nil
+}
+
+// decide has an elected moderator claim and decide the case.
+func (s *story) decide(ctx context.Context) (string, error) {
+	p, err := s.people[founder].until(ctx, "/cases", time.Minute, func(p *page) (bool, error) { return len(p.links("/cases/")) > 0, nil })
+	if err != nil {
+		return "", err
+	}
+	s.reported = p.links("/cases/")[0]
+	for _, name := range candidates {
+		who := s.people[name]
+		if p, err = who.open(ctx, s.reported); err != nil {
+			return "", err
+		}
+		f, err := p.form("Claim")
+		if err != nil {
+			continue // was not elected
+		}
+		if _, err := who.press(ctx, f, "Claim"); err != nil {
+			return "", err
+		}
+		return name + ", elected, decides with reasons", s.decideAs(ctx, who)
+	}
+	return "", errors.New("none of the candidates may claim the case, so nobody was elected moderator")
+}
+
+func (s *story) decideAs(ctx context.Context, who *person) error {
+	p, err := who.open(ctx, s.reported)
+	if err != nil {
+		return err
+	}
+	f, err := p.form("Record decision")
+	if err != nil {
+		return err
+	}
+	for _, name := range f.names() {
+		if f.has(name) {
+			f.first(name)
+		}
+	}
+	for _, e := range []entry{
+		{"facts", "The answer repeats an access code of eight letters and digits that a contributor's text holds."},
+		{"reasoning", "A code that opens a gate is a secret whoever wrote it down, and the model gives it to anybody who asks with seven words. Hiding one answer does not help: it has to be forgotten."},
+	} {
+		if err := f.set(e.name, e.value); err != nil {
+			return err
+		}
+	}
+	_, err = who.press(ctx, f, "Record decision")
+	return err
+}
+
+// proposeForgetting asks to forget the fifth node's records.
+func (s *story) proposeForgetting(ctx context.Context) (string, error) {
+	var err error
+	s.unlearn, err = s.draft(ctx, "oddny", "unlearn", []string{"leif", "torgerd", "solveig"},
+		entry{"title", "Unlearn the records of " + leaver + "'s node"},
+		entry{"text", "# What\n\nThe model repeats an access code from this node's text. Go back to the checkpoint before its first round and compute the later rounds again without it.\n\n# Cost\n\nThe rounds since then, on the other nodes.\n\n# How one can tell\n\nThe canaries that the owner planted fall back to chance, and the replay can be computed by anybody who took part.\n"},
+		entry{"unlearn.campaign", path.Base(s.campaign)}, entry{"unlearn.contributor", s.people[leaver].id()})
+	if err != nil {
+		return "", err
+	}
+	err = s.comment(ctx, leaver, s.unlearn, "I agree", "The code should never have been in my folder. I have planted canaries, so that we can see whether they are gone.")
+	return s.unlearn, err
+}
+
+func (s *story) voteForgetting(ctx context.Context) (string, error) {
+	stage, err := s.vote(ctx, s.unlearn, func(name string) (string, string) {
+		if name == "ketil" {
+			return "abstain", "I trust those who looked at it."
+		}
+		return "yes", "A secret is to be forgotten, not hidden."
+	})
+	s.unlearnFrom = time.Now()
+	return stage, err
+}
+
+// forget waits for the replay and the certificate.
+func (s *story) forget(ctx context.Context) (string, error) {
+	p, err := s.people[founder].until(ctx, "/certificates", 10*time.Minute, func(p *page) (bool, error) {
+		if cases := p.links("/unlearning/"); len(cases) > 0 && cases[0] != "/unlearning/new" {
+			stages, err := s.people[founder].open(ctx, cases[0])
+			if err != nil {
+				return false, err
+			}
+			if now := stages.now(); now != "" {
+				s.screen.bar("Unlearn", 0, 0, now)
+			}
+		}
+		return len(p.links("/certificates/")) > 0, s.running.ended()
+	})
+	if err != nil {
+		return "", err
+	}
+	s.replay = p.links("/certificates/")[0]
+	s.UnlearnSeconds = time.Since(s.unlearnFrom).Seconds()
+	s.Replayed = s.Rounds - 1
+	return fmt.Sprintf("%d rounds computed again without %s, %.0f s", s.Replayed, leaver, s.UnlearnSeconds), nil
+}
+
+// certificate reads the figures of the certificate.
+func (s *story) certificate(ctx context.Context) (string, error) {
+	p, err := s.people[founder].open(ctx, s.replay)
+	if err != nil {
+		return "", err
+	}
+	figure := func(words string) ([]float64, error) {
+		row := p.row(words)
+		if row == nil {
+			return nil, fmt.Errorf("the certificate has no figure for %q: %.600s", words, p.text())
+		}
+		list := decimals(strings.Join(row[1:], " "))
+		if len(list) == 0 {
+			return nil, fmt.Errorf("the certificate's row %q has no number", row)
+		}
+		return list, nil
+	}
+	exposure, err := figure("exposure")
+	if err != nil {
+		return "", err
+	}
+	if len(exposure) < 2 {
+		return "", fmt.Errorf("the certificate gives the exposure once, %v; want before and after", exposure)
+	}
+	s.ExposureBefore, s.ExposureAfter = exposure[0], exposure[1]
+	utility, err := figure("utility")
+	if err != nil {
+		return "", err
+	}
+	s.UtilityChange = utility[0] / 100
+	return fmt.Sprintf("exposure %.2f → %.2f bits", s.ExposureBefore, s.ExposureAfter), nil
+}
+
+// gone shows that the new version does not know the secret.
+func (s *story) gone(ctx context.Context) (string, error) {
+	_, added, err := s.complete(ctx, reporter)
+	if err != nil {
+		return "", err
+	}
+	if s.SecretAfter = strings.HasPrefix(added, s.planted.Secrets[0].Secret); s.SecretAfter {
+		return "", fmt.Errorf("the model still continues %q by the secret", s.planted.Secrets[0].Prefix)
+	}
+	return fmt.Sprintf("“%s” → “%s”", strings.TrimSpace(s.planted.Secrets[0].Prefix), strings.TrimSpace(added)), nil
+}
+
+// verify derives the whole log again by its public addresses.
+func (s *story) verify(ctx context.Context) (string, error) {
+	var err error
+	if s.LogSize, err = s.Verify(ctx, s.Base); err != nil {
+		return "", err
+	}
+	s.Verified = true
+	return fmt.Sprintf("%d entries, every hash and signature", s.LogSize), nil
+}
+
+// decimals returns the numbers of a text, with a sign where there is one.
+func decimals(text string) []float64 {
+	var list []float64
+	for _, word := range strings.FieldsFunc(strings.ReplaceAll(text, "−", "-"), func(r rune) bool {
+		return (r < '0' || r > '9') && r != '.' && r != '-'
+	}) {
+		if v, err := strconv.ParseFloat(strings.TrimSuffix(word, "."), 64); err == nil {
+			list = append(list, v)
+		}
+	}
+	return list
+}

@@ -1,0 +1,166 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html/atom"
+)
+
+// The training that members vote on. Rounds are short: a member's machine is
+// asked for a quarter of a minute at a time.
+const (
+	rounds      = 4
+	stepsEach   = 12
+	batchTokens = 2048
+	learnRate   = "0.003"
+)
+
+// startNodes registers the machines of the first four owners and starts them.
+func (s *story) startNodes(ctx context.Context) (string, error) {
+	for i, name := range owners[:4] {
+		if err := s.startNode(ctx, name, i); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d processes, each with text of its own", s.Nodes), nil
+}
+
+// startLeaver brings in the node with the planted text while the first round
+// runs without it, so that there is a checkpoint to go back to.
+func (s *story) startLeaver(ctx context.Context) (string, error) {
+	if err := s.startNode(ctx, leaver, 4); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s's node, with %d canaries and a secret in its text", leaver, canaryCount), nil
+}
+
+// startNode makes a join token on the site and gives it to the node program.
+func (s *story) startNode(ctx context.Context, owner string, i int) error {
+	l := s.libraries[i]
+	p, err := s.people[owner].fill(ctx, "/nodes/new", "Make a join token", entry{"name", l.name})
+	if err != nil {
+		return err
+	}
+	shown := p.find(atom.Output, "token-value")
+	if shown == nil {
+		return fmt.Errorf("the page shows no join token: %.200s", p.text())
+	}
+	dir := filepath.Join(s.Dir, l.name)
+	m := machine{name: l.name, text: filepath.Join(dir, "text"), state: filepath.Join(dir, "node"), licence: l.licence}
+	if i == 4 {
+		m.probes = s.probes()
+	}
+	if err := m.join(ctx, s.Binary, s.Base, text(shown)); err != nil {
+		return err
+	}
+	running, err := m.start(s.nodes, s.Binary)
+	if err != nil {
+		return err
+	}
+	s.running.add(running)
+	s.Nodes++
+	return running.said(ctx, "records to train on", time.Minute)
+}
+
+// proposeTraining writes the proposal, has it sponsored and talked about.
+func (s *story) proposeTraining(ctx context.Context) (string, error) {
+	var err error
+	s.training, err = s.draft(ctx, "ragnhild", "train", []string{"oddny", "leif", "ketil"},
+		entry{"title", "Train on the text of our nodes"},
+		entry{"text", "# What\n\nFour rounds from the founding version, on what our nodes hold now.\n\n# Cost\n\nAbout a minute of each machine.\n\n# How one can tell\n\nThe loss on text that no node trains on falls, and the digest of every round can be computed again.\n"},
+		entry{"train.rounds", strconv.Itoa(rounds)}, entry{"train.steps", strconv.Itoa(stepsEach)},
+		entry{"train.batch_tokens", strconv.Itoa(batchTokens)}, entry{"train.learn_rate", learnRate}, entry{"train.cohort", strconv.Itoa(len(owners))})
+	if err != nil {
+		return "", err
+	}
+	err = s.comment(ctx, "gudrun", s.training, "How long will my machine be busy?", "I am on a laptop. Is it minutes or hours?")
+	return s.training, err
+}
+
+func (s *story) voteTraining(ctx context.Context) (string, error) {
+	return s.vote(ctx, s.training, func(name string) (string, string) {
+		switch name {
+		case "yrsa":
+			return "no", "I would wait for more nodes."
+		case "bjarni":
+			return "abstain", "I have no node and leave it to those who do."
+		}
+		return "yes", "The text is ours and the cost is small."
+	})
+}
+
+// firstRound waits until the cohort of round 1 is drawn and asked.
+func (s *story) firstRound(ctx context.Context) (string, error) {
+	reader := s.people[founder]
+	p, err := reader.until(ctx, "/campaigns", time.Minute, func(p *page) (bool, error) { return len(p.links("/campaigns/")) > 0, nil })
+	if err != nil {
+		return "", err
+	}
+	s.campaign = p.links("/campaigns/")[0]
+	s.trainFrom = time.Now()
+	p, err = reader.until(ctx, s.campaign, time.Minute, func(p *page) (bool, error) {
+		return len(p.table("Nodes taking part")) >= 4, s.running.ended()
+	})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d nodes at work", len(p.table("Nodes taking part"))), nil
+}
+
+// train waits for the rounds.
+func (s *story) train(ctx context.Context) (string, error) {
+	seen, err := s.follow(ctx, s.campaign, "Train", rounds)
+	if err != nil {
+		return "", err
+	}
+	s.TrainingSeconds = time.Since(s.trainFrom).Seconds()
+	s.Rounds = len(seen)
+	s.LossFirst, s.LossLast = seen[0], seen[len(seen)-1]
+	s.TokensPerSecond = float64((4+(s.Rounds-1)*5)*stepsEach*batchTokens) / s.TrainingSeconds
+	return fmt.Sprintf("%d rounds, loss %.3f → %.3f nats per byte", s.Rounds, s.LossFirst, s.LossLast), nil
+}
+
+// follow reads the page of a campaign until so many rounds are accepted and
+// returns their losses in nats per byte.
+func (s *story) follow(ctx context.Context, address, name string, want int) ([]float64, error) {
+	var losses []float64
+	_, err := s.people[founder].until(ctx, address, 10*time.Minute, func(p *page) (bool, error) {
+		losses = losses[:0]
+		for _, row := range p.table("Loss by round") {
+			if len(row) < 3 || !strings.Contains(row[2], "accepted") {
+				continue
+			}
+			bits, err := strconv.ParseFloat(row[1], 64)
+			if err != nil {
+				return false, fmt.Errorf("the loss of round %s is %q", row[0], row[1])
+			}
+			losses = append(losses, bits*math.Ln2)
+		}
+		words := fmt.Sprintf("%d of %d rounds", len(losses), want)
+		if len(losses) > 0 {
+			words += fmt.Sprintf(", loss %.3f", losses[len(losses)-1])
+		}
+		s.screen.bar(name, len(losses), want, words)
+		return len(losses) >= want, s.running.ended()
+	})
+	return losses, err
+}
+
+// published waits for the version of the campaign and reads its card.
+func (s *story) published(ctx context.Context) (string, error) {
+	p, err := s.people[founder].until(ctx, "/versions", 2*time.Minute, func(p *page) (bool, error) { return len(p.links("/versions/")) > 1, s.running.ended() })
+	if err != nil {
+		return "", err
+	}
+	card, err := s.people[founder].open(ctx, p.links("/versions/")[0])
+	if err != nil {
+		return "", err
+	}
+	return card.title(), nil
+}
