@@ -243,7 +243,7 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, res Result)
 // measured once, at the end of its case.
 func (s *Store) evaluate(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, participants []candidate) error {
 	by := tx.Now(ctx).Add(time.Duration(c.Recipe.Deadline) * time.Second)
-	asked := 0
+	var list []task
 	if c.Replays == 0 {
 		for _, n := range participants {
 			const q = `select coalesce(max(validation), 0) from manifests where node = @node and newest`
@@ -255,19 +255,18 @@ func (s *Store) evaluate(ctx context.Context, tx *audit.Tx, r roundRow, c campai
 				continue
 			}
 			for _, base := range []training.Digest{r.Base, *r.Checkpoint, c.Base} { // the campaign's base may be the round's: asked once
-				t := task{campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Evaluate, decision: c.Decision, epoch: r.Epoch, base: base, most: 1, expires: by}
-				if err := s.assign(ctx, tx, t); err != nil {
-					return err
-				}
+				list = append(list, task{campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Evaluate, decision: c.Decision, epoch: r.Epoch, base: base, most: 1, expires: by})
 			}
-			asked++
 		}
+	}
+	if err := s.assign(ctx, tx, list...); err != nil {
+		return err
 	}
 	const update = `update rounds set evaluate_by = @by where id = @id`
 	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"by": by, "id": r.ID}); err != nil {
 		return fmt.Errorf("evaluate round %d: %w", r.ID, err)
 	}
-	if asked == 0 {
+	if len(list) == 0 {
 		return tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound())
 	}
 	if err := s.wake(ctx, tx, tasks); err != nil {

@@ -34,29 +34,33 @@ type task struct {
 	expires    time.Time
 }
 
-// assign is the step that writes one assignment. One that exists stays.
-func (s *Store) assign(ctx context.Context, tx *audit.Tx, t task) error {
-	forget := ""
-	if t.forget != nil {
-		text, err := json.Marshal(t.forget)
-		if err != nil {
-			return fmt.Errorf("assign node %d: %w", t.node, err)
-		}
-		forget = string(text)
-	}
+// assign is the step that writes assignments, all in one trip to the database.
+// One that exists stays.
+func (s *Store) assign(ctx context.Context, tx *audit.Tx, list ...task) error {
 	const insert = `
 		insert into assignments (campaign, round, unlearning, node, owner, kind, decision, origin, audits, epoch, base, seed, most,
 			manifest, forget, state, expires_at)
 		values (@campaign, nullif(@round, 0), nullif(@unlearning, 0), @node, @owner, @kind, @decision, nullif(@origin, 0),
 			nullif(@audits, 0), @epoch, @base, @seed, @most, @manifest, @forget, 'open', @expires)
 		on conflict (round, unlearning, node, kind, base) do nothing`
-	args := pgx.StrictNamedArgs{
-		"campaign": t.campaign, "round": int64(t.round), "unlearning": int64(t.unlearning), "node": t.node, "owner": t.owner,
-		"kind": t.kind, "decision": t.decision, "origin": int64(t.origin), "audits": int64(t.audits), "epoch": t.epoch, "base": t.base, "seed": int64(t.seed), "most": max(1, t.most), "manifest": t.manifest,
-		"forget": forget, "expires": t.expires,
+	var batch pgx.Batch
+	for _, t := range list {
+		forget := ""
+		if t.forget != nil {
+			text, err := json.Marshal(t.forget)
+			if err != nil {
+				return fmt.Errorf("assign node %d: %w", t.node, err)
+			}
+			forget = string(text)
+		}
+		batch.Queue(insert, pgx.StrictNamedArgs{
+			"campaign": t.campaign, "round": int64(t.round), "unlearning": int64(t.unlearning), "node": t.node, "owner": t.owner,
+			"kind": t.kind, "decision": t.decision, "origin": int64(t.origin), "audits": int64(t.audits), "epoch": t.epoch, "base": t.base,
+			"seed": int64(t.seed), "most": max(1, t.most), "manifest": t.manifest, "forget": forget, "expires": t.expires,
+		})
 	}
-	if _, err := tx.Exec(ctx, insert, args); err != nil {
-		return fmt.Errorf("assign node %d: %w", t.node, err)
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("assign %d tasks: %w", len(list), err)
 	}
 	return nil
 }

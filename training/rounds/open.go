@@ -146,15 +146,16 @@ func (s *Store) collect(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	if _, err := tx.Exec(ctx, update, args); err != nil {
 		return nil, fmt.Errorf("open round %d: %w", r.ID, err)
 	}
-	for _, n := range cohort {
-		a := task{
+	list := make([]task, len(cohort))
+	for i, n := range cohort {
+		list[i] = task{
 			campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Train, decision: c.Decision,
 			origin: origin, forget: forget, epoch: r.Epoch, base: r.Base,
 			seed: TrainingSeed(r.Seed, n.Node), most: n.Tokens, manifest: n.Manifest, expires: deadline,
 		}
-		if err := s.assign(ctx, tx, a); err != nil {
-			return nil, err
-		}
+	}
+	if err := s.assign(ctx, tx, list...); err != nil {
+		return nil, err
 	}
 	if err := tx.EnqueueAt(ctx, DeadlineArgs{Round: r.ID, Epoch: r.Epoch}, deadline); err != nil {
 		return nil, err

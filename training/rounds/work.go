@@ -39,11 +39,12 @@ type waiting struct {
 // before asking Next.
 func (s *Store) Wake() <-chan struct{} { return s.hub.Tasks() }
 
-// Next returns the node's next assignment with its mandate, signed, and takes
-// a lease on it; NotFound when there is none. logSize is the size of the log
-// that the node remembers. A node that asks again while it has an assignment
-// gets the same one: it was restarted, or the answer was lost. Suppression
-// comes before everything else. It does not block.
+// Next returns the node's next assignment with its mandate, signed; NotFound
+// when there is none. logSize is the size of the log that the node remembers.
+// Each assignment is for one node, so nobody competes for it and giving it out
+// writes nothing: a node that asks again was restarted, or the answer was
+// lost, and gets the same one. The lease is written when the node renews it.
+// Suppression comes before everything else. It does not block.
 func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64) (protocol.Assignment, error) {
 	nothing := governance.Errorf(governance.NotFound, "There is no work for node %d now.", node)
 	const q = `
@@ -74,11 +75,7 @@ func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64)
 	if err != nil {
 		return protocol.Assignment{}, err
 	}
-	until := s.now().Add(s.lease)
-	if err := s.hold(ctx, w.ID, node, until); err != nil {
-		return protocol.Assignment{}, err
-	}
-	a.Expires = min(until.Unix(), w.ExpiresAt.Unix())
+	a.Expires = min(s.now().Add(s.lease).Unix(), w.ExpiresAt.Unix())
 	return a.Sign(s.server)
 }
 
