@@ -3,6 +3,7 @@ package workers
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -318,6 +319,111 @@ func TestSecondCaseLeavesBothOut(t *testing.T) {
 	if again, err := cases.Open(t.Context(), governance.Job("enact"), s.Decide(protocol.MotionUnlearn, protocol.Forget{Campaign: int64(campaign.ID), Contributor: 4, Method: "rollback"}), nil); !governance.Is(err, governance.Invalid) {
 		t.Errorf("the same once more: got %d, %v, want invalid", again, err)
 	}
+}
+
+// Every transition of a case: a commit that fails leaves nothing, the same act
+// again carries it out, and once more changes nothing.
+func TestCaseSurvivesACrashOnBothSides(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1, 2, 3)
+	cases := newCases(s)
+	s.work(Rounds(s.Training))
+	campaign := s.train(1)
+	s.until("version", func() bool {
+		v, err := s.Training.Models.Served(t.Context())
+		return err == nil && v.Weights == campaign.Head
+	})
+	decision := s.Decide(protocol.MotionUnlearn, protocol.Forget{Campaign: int64(campaign.ID), Contributor: 3, Method: "rollback"})
+	ctx, job := t.Context(), governance.Job("test")
+	var id training.UnlearningID
+	step := func(name string, act func() error) {
+		t.Helper()
+		before := s.rows()
+		s.breakCommits(true)
+		if err := act(); err == nil {
+			t.Fatalf("%s: a commit that fails was not noticed", name)
+		}
+		s.breakCommits(false)
+		if after := s.rows(); after != before {
+			t.Errorf("%s: the crash left %d rows", name, after-before)
+		}
+		if err := act(); err != nil {
+			t.Fatalf("%s after the crash: %v", name, err)
+		}
+		before = s.rows()
+		if err := act(); !governance.Is(err, governance.Conflict) && !governance.Is(err, governance.Unavailable) {
+			t.Errorf("%s repeated: got %v, want a conflict", name, err)
+		}
+		if after := s.rows(); after != before {
+			t.Errorf("%s: repeating it left %d rows", name, after-before)
+		}
+	}
+	step("open", func() error {
+		got, err := cases.Open(ctx, job, decision, nil)
+		if err == nil {
+			id = got
+		}
+		return err
+	})
+	if err := cases.Replay(ctx, job, id); !errors.Is(err, rounds.ErrWaiting) {
+		t.Errorf("replay before the suppression: got %v, want %v", err, rounds.ErrWaiting)
+	}
+	s.answer()
+	step("replay", func() error { return cases.Replay(ctx, job, id) })
+	if err := cases.Verify(ctx, job, id); !errors.Is(err, rounds.ErrWaiting) {
+		t.Errorf("verify during the replay: got %v, want %v", err, rounds.ErrWaiting)
+	}
+	c, err := cases.Case(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.until("replay", func() bool {
+		r, err := s.Training.Rounds.Campaign(ctx, c.Replay)
+		return err == nil && r.State == rounds.Finished
+	})
+	step("verify", func() error { return cases.Verify(ctx, job, id) })
+	for s.answer() {
+	}
+	if c, err = cases.Case(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	step("judge", func() error { return cases.Judge(ctx, job, id, c.Epoch, unlearning.Verdict{Passed: true}) })
+	p := models.Publication{Name: "clean", Weights: c.Result, Parent: 1, Campaign: c.Replay, Card: "card"}
+	step("publish", func() error { return cases.Publish(ctx, job, id, p) })
+	step("close", func() error { return cases.Close(ctx, job, id, []byte("{}")) })
+	if err := cases.Judge(ctx, governance.Member(1, s.Operation()), id, 1, unlearning.Verdict{}); !governance.Is(err, governance.Forbidden) {
+		t.Errorf("a verdict by a member: got %v, want forbidden", err)
+	}
+}
+
+// breakCommits makes every act fail at its commit, the last moment there is.
+func (s *site) breakCommits(on bool) {
+	s.t.Helper()
+	q := `drop trigger test_crash on audit_entries`
+	if on {
+		q = `
+			create or replace function test_crash() returns trigger language plpgsql as 'begin raise exception ''crash''; end';
+			create constraint trigger test_crash after insert on audit_entries deferrable initially deferred
+			for each row execute function test_crash()`
+	}
+	if _, err := s.Pool.Exec(s.t.Context(), q); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rows adds up everything that an act of a case may write; the replay's rounds
+// go on meanwhile.
+func (s *site) rows() (n int) {
+	s.t.Helper()
+	const q = `
+		select (select count(*) from audit_entries where kind like 'unlearning.%') + (select coalesce(sum(epoch), 0) from unlearning_cases)
+			+ (select count(*) from campaigns) + (select count(*) from versions) + (select count(*) from assignments where unlearning is not null)
+			+ (select count(*) from checkpoints where tainted_by is not null) + (select count(*) from versions where state = 'withdrawn')
+			+ (select count(*) from updates where destroyed_at is not null)`
+	if err := s.Pool.QueryRow(s.t.Context(), q).Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
 }
 
 func decodeFloats(data []byte) []float32 {
