@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -132,5 +133,29 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	}
 	if !w.deadlines[len(w.deadlines)-1].IsZero() {
 		t.Error("the deadline of the body binds the answer")
+	}
+}
+
+// TestJoinsAreLimited lets one address try a few times a minute, whatever it
+// sends; nodes that have joined are not slowed down by it.
+func TestJoinsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	m := s.join(0, "kitchen")
+	config := s.api.Config
+	config.JoinsPerMinute = 3
+	web := httptest.NewServer(New(config).Handler())
+	t.Cleanup(web.Close)
+	s.url, m.url = web.URL, web.URL
+	var got []int
+	for range 5 {
+		status, _ := s.post(protocol.PathJoin, protocol.Join{Version: protocol.Version, Token: 1})
+		got = append(got, status)
+	}
+	if want := []int{401, 401, 401, 429, 429}; !slices.Equal(got, want) {
+		t.Errorf("five guesses: %v, want %v", got, want)
+	}
+	if status, _, body := m.do(m.signed("GET", protocol.PathWork+"?wait=0&size=0", nil, "")); status != 204 {
+		t.Errorf("a node meanwhile: %d %s", status, body)
 	}
 }
