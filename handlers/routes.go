@@ -33,6 +33,7 @@ func (s *Site) routes(mounts map[string]http.Handler) http.Handler {
 		s.readRoutes(r)
 		s.wikiRoutes(r)
 		s.proposalRoutes(r)
+		s.trainingRoutes(r)
 		if s.gate != nil {
 			s.signInRoutes(r)
 		}

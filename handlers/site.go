@@ -9,12 +9,18 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/members"
+	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/governance/pages"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/governance/voting"
 	"codeberg.org/althing/althing/handlers/localidp"
+	"codeberg.org/althing/althing/handlers/nodeapi"
 	"codeberg.org/althing/althing/handlers/session"
+	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/corpus"
+	"codeberg.org/althing/althing/training/models"
+	"codeberg.org/althing/althing/training/rounds"
 )
 
 // Sessions says who is asking.
@@ -43,6 +49,12 @@ type Stores struct {
 	Policies  *policies.Policies
 	Proposals *proposals.Proposals
 	Voting    *voting.Voting
+	Nodes     *nodes.Store
+	Tokens    nodeapi.Tokens
+	Corpus    *corpus.Store
+	Models    *models.Store
+	Rounds    *rounds.Store
+	Blobs     blobs.Store
 }
 
 // Site answers browsers.

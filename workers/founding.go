@@ -15,19 +15,24 @@ import (
 //go:embed texts/*.md
 var texts embed.FS
 
-// Founding is the job that gives a new community its first pages: help,
-// privacy, how decisions are made. Members edit them like any other.
-func Founding(store *pages.Pages) Add {
-	return func(all *river.Workers) { river.AddWorker(all, &foundingWorker{store: store}) }
+// Founding is the job that gives a new community its first model and its first
+// pages: help, privacy, how decisions are made. Members edit them like any
+// other. model imports the first version; it may be called again.
+func Founding(store *pages.Pages, model func(context.Context) error) Add {
+	return func(all *river.Workers) { river.AddWorker(all, &foundingWorker{store: store, model: model}) }
 }
 
 type foundingWorker struct {
 	river.WorkerDefaults[policies.FoundedArgs]
 	store *pages.Pages
+	model func(context.Context) error
 }
 
-// Work writes the pages that are not there yet.
+// Work imports the model and writes the pages that are not there yet.
 func (w *foundingWorker) Work(ctx context.Context, job *river.Job[policies.FoundedArgs]) error {
+	if err := w.model(ctx); err != nil {
+		return err
+	}
 	files, err := texts.ReadDir("texts")
 	if err != nil {
 		return fmt.Errorf("first pages: %w", err)

@@ -17,6 +17,7 @@ import (
 	"codeberg.org/althing/althing/governance/pg"
 	"codeberg.org/althing/althing/governance/pg/embedded"
 	"codeberg.org/althing/althing/migrations"
+	"codeberg.org/althing/althing/training/blobs"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -34,6 +35,7 @@ type platform struct {
 	trail    *audit.Trail
 	reader   *audit.Log
 	stores   stores
+	uploads  *blobs.Partial
 	jobs     *river.Client[pgx.Tx]
 	handler  http.Handler
 	tasks    []func(context.Context) error // run as long as the platform does

@@ -15,6 +15,7 @@ import (
 	"codeberg.org/althing/althing/handlers"
 	"codeberg.org/althing/althing/handlers/localidp"
 	"codeberg.org/althing/althing/handlers/session"
+	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/workers"
 )
@@ -26,7 +27,7 @@ type stores struct {
 	sessions *accounts.Sessions
 }
 
-func (p *platform) openStores(context.Context) error {
+func (p *platform) openStores(ctx context.Context) error {
 	p.stores = stores{
 		Stores: handlers.Stores{
 			Log:       p.reader,
@@ -39,7 +40,7 @@ func (p *platform) openStores(context.Context) error {
 		accounts: accounts.New(p.pool, now),
 		sessions: accounts.NewSessions(p.pool, now, session.Idle, session.Lifetime),
 	}
-	return nil
+	return p.openTraining(ctx)
 }
 
 // motionKinds are the motions that this program can carry out.
@@ -47,21 +48,23 @@ func motionKinds() proposals.Kinds {
 	return proposals.Kinds{
 		proposals.MotionResolution: proposals.Resolution,
 		policies.MotionPolicy:      proposals.PolicyMotion,
+		protocol.MotionTrain:       trainMotion,
 	}
 }
 
 func (p *platform) openJobs(context.Context) error {
 	var err error
-	p.jobs, err = workers.NewClient(p.pool, p.log,
-		workers.Founding(p.stores.Pages),
-		workers.Proposals(p.stores.Proposals, p.stores.Policies, now, nil),
-	)
+	families := []workers.Add{
+		workers.Founding(p.stores.Pages, p.importFounding),
+		workers.Proposals(p.stores.Proposals, p.stores.Policies, now, p.enactors()),
+	}
+	p.jobs, err = workers.NewClient(p.pool, p.log, append(families, p.trainingJobs()...)...)
 	return err
 }
 
 func (p *platform) openSite(context.Context) error {
 	site := handlers.New(p.stores.Stores, p.log, now)
-	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm}, Mounts: map[string]http.Handler{}}
+	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, trainForm(p.stores.Models)}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
 	issuers := p.settings.Issuers
 	if p.settings.Local {
 		local, err := p.openLocal(site)
