@@ -21,6 +21,7 @@ import (
 	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/models"
 	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/training/unlearning"
 )
 
 // Sessions says who is asking.
@@ -43,18 +44,19 @@ func (g gateSessions) Member(r *http.Request) governance.MemberID {
 
 // Stores are what pages are made of.
 type Stores struct {
-	Log       *audit.Log
-	Members   *members.Store
-	Pages     *pages.Pages
-	Policies  *policies.Policies
-	Proposals *proposals.Proposals
-	Voting    *voting.Voting
-	Nodes     *nodes.Store
-	Tokens    nodeapi.Tokens
-	Corpus    *corpus.Store
-	Models    *models.Store
-	Rounds    *rounds.Store
-	Blobs     blobs.Store
+	Log        *audit.Log
+	Members    *members.Store
+	Pages      *pages.Pages
+	Policies   *policies.Policies
+	Proposals  *proposals.Proposals
+	Voting     *voting.Voting
+	Nodes      *nodes.Store
+	Tokens     nodeapi.Tokens
+	Corpus     *corpus.Store
+	Models     *models.Store
+	Rounds     *rounds.Store
+	Unlearning *unlearning.Store
+	Blobs      blobs.Store
 }
 
 // Site answers browsers.

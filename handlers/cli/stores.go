@@ -49,6 +49,7 @@ func motionKinds() proposals.Kinds {
 		proposals.MotionResolution: proposals.Resolution,
 		policies.MotionPolicy:      proposals.PolicyMotion,
 		protocol.MotionTrain:       trainMotion,
+		protocol.MotionUnlearn:     unlearnMotion,
 	}
 }
 
@@ -64,7 +65,7 @@ func (p *platform) openJobs(context.Context) error {
 
 func (p *platform) openSite(context.Context) error {
 	site := handlers.New(p.stores.Stores, p.log, now)
-	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, trainForm(p.stores.Models)}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
+	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, trainForm(p.stores.Models), unlearnForm()}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
 	issuers := p.settings.Issuers
 	if p.settings.Local {
 		local, err := p.openLocal(site)

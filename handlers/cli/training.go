@@ -23,6 +23,7 @@ import (
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/tokenizer"
+	"codeberg.org/althing/althing/training/unlearning"
 	"codeberg.org/althing/althing/workers"
 	"github.com/go-chi/chi/v5"
 )
@@ -44,6 +45,7 @@ func (p *platform) openTraining(ctx context.Context) error {
 	s.Corpus = corpus.New(p.trail, p.pool)
 	s.Models = models.New(p.trail, p.pool)
 	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now})
+	s.Unlearning = unlearning.New(p.trail, p.pool, s.Rounds)
 	p.tasks = append(p.tasks, func(ctx context.Context) error {
 		s.Rounds.Hub().Listen(ctx, p.pool, nil)
 		return nil
@@ -51,11 +53,11 @@ func (p *platform) openTraining(ctx context.Context) error {
 	return s.Nodes.NameServerKey(ctx, p.serverKey())
 }
 
-// trainingJobs are the workers of campaigns.
+// trainingJobs are the workers of campaigns and of unlearning.
 func (p *platform) trainingJobs() []workers.Add {
 	s := p.stores
 	t := workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: s.Blobs, Keys: p.keys}
-	return []workers.Add{workers.Rounds(t)}
+	return []workers.Add{workers.Rounds(t), workers.Unlearning(t, s.Unlearning)}
 }
 
 // enactors carry out the motions of training, each in the one act that begins
@@ -64,6 +66,10 @@ func (p *platform) enactors() map[string]workers.Enactor {
 	return map[string]workers.Enactor{
 		protocol.MotionTrain: func(ctx context.Context, actor governance.Actor, d proposals.Decision) error {
 			_, err := p.stores.Rounds.OpenCampaign(ctx, actor, d.Entry, finished(d, "The campaign has begun."))
+			return err
+		},
+		protocol.MotionUnlearn: func(ctx context.Context, actor governance.Actor, d proposals.Decision) error {
+			_, err := p.stores.Unlearning.Open(ctx, actor, d.Entry, finished(d, "The unlearning has begun; its case shows how far it is."))
 			return err
 		},
 	}
