@@ -74,9 +74,9 @@ type step struct {
 // steps are the whole story in order.
 func (s *story) steps() []step {
 	return []step{
-		{"Prepare the nodes' text", s.prepare},
 		{"Found the community", s.found},
 		{"Join", s.join},
+		{"Prepare the nodes' text", s.prepare},
 		{"Write pages", s.write},
 		{"Call an election", s.callElection},
 		{"Start four nodes", s.startNodes},

@@ -19,7 +19,7 @@ var periods = []entry{
 	{"rounds.over_selection", "0"}, {"rounds.seen_within", "60s"},
 }
 
-// prepare cuts the text and plants the secrets before anybody has joined.
+// prepare cuts the text and plants the secrets, which the owners do at home.
 func (s *story) prepare(ctx context.Context) (string, error) {
 	var err error
 	if s.Data == "" {
@@ -130,7 +130,7 @@ func (s *story) seat(ctx context.Context, name string, b *browser) error {
 		return fmt.Errorf("the list of members does not name %s: %.300s", name, p.text())
 	}
 	s.people[name] = &person{b, name, own}
-	s.Members = max(s.Members, len(p.links("/members/")))
+	s.Members = len(s.people)
 	return nil
 }
 

@@ -14,12 +14,13 @@ import (
 	"codeberg.org/althing/althing/training/founding/gosource"
 )
 
-// How much text a node gets. A record is a file here; of 440, about 44 become
-// validation records and 22 twins, twice what measurements need at least, and
-// all of it is measured within seconds.
+// How much text a node gets. A record is a file here; of 640, about 64 become
+// validation records and 32 twins. Measurements need 20 of either, and which
+// key splits them is not known beforehand: fewer than 20 twins come out once
+// in a hundred nodes. All of it is measured within seconds.
 const (
-	recordsPerNode = 440
-	recordBytes    = 512 // of a record at least, and at most three times as many
+	recordsPerNode = 640
+	recordBytes    = 320 // of a record at least, and at most three times as many
 )
 
 // library is the text of one node, a record each.
