@@ -12,7 +12,6 @@ func elections() []Entry {
 	list := frame("Elections")
 	list.Section = href.Elections()
 	seats := ui.Options{ID: "office", Label: "Office", Items: []ui.Option{{Value: "panel", Label: "Review panel"}, {Value: "moderator", Label: "Moderators"}}}
-	rule := ui.Options{ID: "rule", Label: "Rule", Items: []ui.Option{{Value: "scottish", Label: "Scottish STV"}, {Value: "meek", Label: "Meek STV"}}}
 	return []Entry{
 		{"elections", pages.Elections(pages.ElectionsPage{
 			Chrome: list, CanCall: true,
@@ -27,8 +26,9 @@ func elections() []Entry {
 		})},
 		{"elections-empty", pages.Elections(pages.ElectionsPage{Chrome: list})},
 		{"election-new", pages.ElectionForm(pages.ElectionFormPage{
-			Chrome: frame("Call an election"), Action: href.ElectionNew(), Operation: op, Office: seats, Rule: rule, Seats: ui.Input{Value: "2"},
-			Nominations: ui.Input{Value: "2026-11-15T18:00"}, Opens: ui.Input{Value: "2026-11-16T18:00"}, Closes: ui.Input{Value: "2026-11-10T18:00", Problem: "The vote must close after it opens."},
+			Chrome: frame("Call an election"), Action: href.ElectionNew(), Operation: op, Office: seats,
+			Problem: "An election of the moderators is under way already.",
+			Terms:   []ui.Fact{fact("Seats", "3"), fact("Term", "180 days"), fact("Nominations", "7 days"), fact("Voting", "7 days")},
 		})},
 		{"election-voting", pages.Election(electing())},
 		{"election-cast", pages.Election(electionCast())},
