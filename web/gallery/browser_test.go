@@ -57,6 +57,23 @@ func browser(t *testing.T) string {
 	return ""
 }
 
+// patience is how long one step in a browser may take on a machine that has
+// much else to do.
+const patience = time.Minute
+
+// open starts a browser with one tab and ends it with the test.
+func open(t *testing.T, options []chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	tab, closeTab := chromedp.NewContext(allocator)
+	t.Cleanup(closeTab)
+	if err := chromedp.Run(tab); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	return tab
+}
+
 // TestInABrowser opens every page in light, in dark and 360 px wide. Axe finds
 // no fault, nothing scrolls sideways, nothing is asked of another host, and the
 // Content-Security-Policy is not broken. With ALTHING_SCREENSHOTS=FOLDER it
@@ -69,23 +86,20 @@ func TestInABrowser(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/", Handler())
 	mux.HandleFunc("/broken", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `<!doctype html><title>x</title><img src="http://elsewhere.invalid/x.png"><div style="width: 5000px">wide</div>`)
+		fmt.Fprint(w, `<!doctype html><title>x</title><link rel="icon" href="data:,"><img src="http://elsewhere.invalid/x.png"><div style="width: 5000px">wide</div>`)
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	defer stop()
 	// Axe sets styles of its own, which the policy of the page refuses and the
-	// browser reports; so it works in a tab where nobody listens.
-	quiet, closeQuiet := chromedp.NewContext(allocator)
-	defer closeQuiet()
+	// browser reports; so it works in a browser of its own, where nobody
+	// listens. Two tabs of one browser will not do: the hidden one draws no
+	// frames, and waiting for one may never end.
+	quiet, checked := open(t, options), open(t, options)
 	watch := &watcher{host: server.URL}
 	chromedp.ListenTarget(quiet, watch.event)
 	if err := chromedp.Run(quiet, network.Enable(), log.Enable(), runtime.Enable()); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
-	checked, closeChecked := chromedp.NewContext(quiet)
-	defer closeChecked()
 	// The checks themselves are checked: this page breaks them all.
 	faults, _ := visit(t, quiet, server.URL+"/broken")
 	faults = append(append(faults, watch.take()...), accessibility(t, checked, server.URL+"/broken", everything)...)
@@ -101,8 +115,11 @@ func TestInABrowser(t *testing.T) {
 				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}),
 			}
 			for _, tab := range []context.Context{quiet, checked} {
-				if err := chromedp.Run(tab, set...); err != nil {
-					t.Fatal(err)
+				ctx, cancel := context.WithTimeout(tab, patience)
+				err := chromedp.Run(ctx, set...)
+				cancel()
+				if err != nil {
+					t.Fatalf("set the screen: %v", err)
 				}
 			}
 			for _, e := range Entries() {
@@ -126,7 +143,7 @@ func TestInABrowser(t *testing.T) {
 // when pictures are wanted.
 func visit(t *testing.T, tab context.Context, url string) (faults []string, shot []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 30*time.Second)
+	ctx, cancel := context.WithTimeout(tab, patience)
 	defer cancel()
 	const scrolls = `(() => {
 		const max = document.documentElement.clientWidth;
@@ -151,7 +168,7 @@ func visit(t *testing.T, tab context.Context, url string) (faults []string, shot
 // accessibility runs axe on a page and answers what it finds.
 func accessibility(t *testing.T, tab context.Context, url, rules string) (faults []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 60*time.Second)
+	ctx, cancel := context.WithTimeout(tab, patience)
 	defer cancel()
 	check := `axe.run(document, {runOnly: ` + rules + `})
 		.then(r => r.violations.map(v => v.id + ": " + v.help + " at " + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(" | ")))`
