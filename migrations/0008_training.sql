@@ -3,10 +3,15 @@ create table checkpoints (
 	digest bytea primary key check (octet_length(digest) = 32),
 	size bigint not null check (size > 0),
 	made_at timestamptz not null,
-	tainted_by bigint
+	tainted_by bigint,
+	destroyed_at timestamptz,
+	check (destroyed_at is null or tainted_by is not null)
 );
 comment on table checkpoints is 'Weights that the platform knows, by the SHA-256 of their safetensors file; the file itself is a blob. Written by training/models only.';
 comment on column checkpoints.tainted_by is 'the unlearning case whose forget set this checkpoint was trained on; a tainted checkpoint is no base and is never served';
+
+comment on column checkpoints.destroyed_at is 'when the file of tainted weights was removed; the digest stays';
+create index checkpoints_tainted on checkpoints (tainted_by) where tainted_by is not null;
 
 create table lineage (
 	child bytea not null references checkpoints,

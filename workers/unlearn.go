@@ -14,7 +14,10 @@ import (
 
 // Unlearning are the jobs of unlearning cases.
 func Unlearning(t Training, cases *unlearning.Store) Add {
-	return func(all *river.Workers) { river.AddWorker(all, &tendUnlearning{t: t, cases: cases}) }
+	return func(all *river.Workers) {
+		river.AddWorker(all, &tendUnlearning{t: t, cases: cases})
+		river.AddWorker(all, &destroyTainted{t: t, cases: cases})
+	}
 }
 
 type tendUnlearning struct {
@@ -174,4 +177,30 @@ func (w *tendUnlearning) destroy(ctx context.Context, job *river.Job[rounds.Unle
 		return err
 	}
 	return w.cases.Close(ctx, actor(job), c.ID, data)
+}
+
+type destroyTainted struct {
+	river.WorkerDefaults[rounds.DestroyArgs]
+	t     Training
+	cases *unlearning.Store
+}
+
+// Work removes the files first and says so afterwards: an entry in the log
+// never promises what has not happened. A crash between is made up by running
+// again.
+func (w *destroyTainted) Work(ctx context.Context, job *river.Job[rounds.DestroyArgs]) error {
+	weights, err := w.t.Models.Tainted(ctx, job.Args.Case)
+	if err != nil {
+		return err
+	}
+	updates, err := w.t.Rounds.SealedFrom(ctx, job.Args.Case)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(weights, updates...) {
+		if err := w.t.Blobs.Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	return settled(w.cases.Destroyed(ctx, actor(job), job.Args.Case))
 }

@@ -145,6 +145,22 @@ func TestUnlearningGivesTheModelThatNeverSaw(t *testing.T) {
 	s.checkCertificate(cases, c)
 	s.checkGone(campaign.ID)
 	s.checkLog(c)
+
+	// A month later, by the policy, nothing is left of the tainted weights.
+	const due = `update river_job set scheduled_at = now(), state = 'available' where kind = 'destroy-tainted'`
+	if _, err := s.Pool.Exec(t.Context(), due); err != nil {
+		t.Fatal(err)
+	}
+	s.until("destruction", func() bool {
+		left, err := s.Training.Models.Tainted(t.Context(), c.ID)
+		return err == nil && len(left) == 0
+	})
+	if _, err := s.Blobs.Stat(t.Context(), campaign.Head); !governance.Is(err, governance.NotFound) {
+		t.Errorf("the tainted weights: got %v, want not found", err)
+	}
+	if _, err := s.Blobs.Stat(t.Context(), c.Result); err != nil {
+		t.Errorf("the clean weights: %v", err)
+	}
 }
 
 func (s *site) checkVerdict(c unlearning.Case) {

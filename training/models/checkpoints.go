@@ -100,6 +100,29 @@ func Taint(ctx context.Context, tx *audit.Tx, unlearning training.UnlearningID, 
 	return tag.RowsAffected(), nil
 }
 
+// Tainted lists the checkpoints that an unlearning case tainted and whose files
+// are still there.
+func (s *Store) Tainted(ctx context.Context, id training.UnlearningID) ([]training.Digest, error) {
+	const q = `select digest from checkpoints where tainted_by = @id and destroyed_at is null order by made_at, digest`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
+	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoints tainted by case %d: %w", id, err)
+	}
+	return found, nil
+}
+
+// Destroyed is the step that notes that the files of a case's tainted
+// checkpoints were removed. It returns how many were noted now.
+func Destroyed(ctx context.Context, tx *audit.Tx, id training.UnlearningID) (int64, error) {
+	const update = `update checkpoints set destroyed_at = @now where tainted_by = @id and destroyed_at is null`
+	tag, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"now": tx.Now(ctx), "id": id})
+	if err != nil {
+		return 0, fmt.Errorf("note destroyed checkpoints of case %d: %w", id, err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 // Lineage returns the edges from weights back to what was imported, nearest first.
 func (s *Store) Lineage(ctx context.Context, digest training.Digest) ([]Edge, error) {
 	const q = `

@@ -29,6 +29,10 @@ type (
 	PublishArgs struct {
 		Campaign training.CampaignID `json:"campaign" river:"unique"`
 	}
+	// DestroyArgs asks to remove the files of what an unlearning case tainted.
+	DestroyArgs struct {
+		Case training.UnlearningID `json:"case"`
+	}
 	// UnlearningArgs asks to look at an unlearning case again: a node has
 	// acknowledged or measured, or a replay has ended.
 	UnlearningArgs struct {
@@ -50,6 +54,9 @@ func (JudgeArgs) Kind() string { return "judge-round" }
 
 // Kind is the job's name, for ever.
 func (PublishArgs) Kind() string { return "publish-version" }
+
+// Kind is the job's name, for ever.
+func (DestroyArgs) Kind() string { return "destroy-tainted" }
 
 // Kind is the job's name, for ever.
 func (UnlearningArgs) Kind() string { return "tend-unlearning" }

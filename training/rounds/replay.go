@@ -164,6 +164,20 @@ func Destroyed(ctx context.Context, tx *audit.Tx, owner governance.MemberID) (in
 	return tag.RowsAffected(), nil
 }
 
+// SealedFrom lists the blobs of all updates that went into checkpoints which an
+// unlearning case tainted: they were trained from weights that carry the records.
+func (s *Store) SealedFrom(ctx context.Context, id training.UnlearningID) ([]training.Digest, error) {
+	const q = `
+		select u.sealed from updates u join rounds r on r.id = u.round join checkpoints c on c.digest = r.checkpoint
+		where c.tainted_by = @id order by u.round, u.node`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
+	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
+	if err != nil {
+		return nil, fmt.Errorf("read updates tainted by case %d: %w", id, err)
+	}
+	return found, nil
+}
+
 // Sealed lists the blobs of a member's updates.
 func (s *Store) Sealed(ctx context.Context, owner governance.MemberID) ([]training.Digest, error) {
 	const q = `select sealed from updates where owner = @owner order by round, node`

@@ -20,6 +20,7 @@ var (
 	_ = audit.Register[CaseFailed]()
 	_ = audit.Register[CleanPublished]()
 	_ = audit.Register[CaseClosed]()
+	_ = audit.Register[TaintedDestroyed]()
 )
 
 func ref(id training.UnlearningID) governance.Ref { return governance.RefTo(rounds.RefUnlearning, id) }
@@ -270,6 +271,23 @@ func (e CaseClosed) Subject() governance.Ref { return ref(e.Case) }
 // Sentence says what is gone.
 func (e CaseClosed) Sentence() audit.Sentence {
 	return audit.Say("destroyed the key to ", e.Destroyed, " stored updates of ", memberRef(e.Contributor), " and closed ", e.Subject(), "; certificate "+short(e.Certificate))
+}
+
+// TaintedDestroyed says that tainted weights are no longer kept.
+type TaintedDestroyed struct {
+	Case        training.UnlearningID `json:"case"`
+	Checkpoints int64                 `json:"checkpoints"`
+}
+
+// Kind is the kind of the entry, for ever.
+func (TaintedDestroyed) Kind() string { return "unlearning.destroyed" }
+
+// Subject is the case.
+func (e TaintedDestroyed) Subject() governance.Ref { return ref(e.Case) }
+
+// Sentence says what is gone.
+func (e TaintedDestroyed) Sentence() audit.Sentence {
+	return audit.Say("removed the files of ", e.Checkpoints, " checkpoints that ", e.Subject(), " tainted, and of the updates that were trained from them")
 }
 
 // short is how a digest stands in a sentence; the page links the whole.

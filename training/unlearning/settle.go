@@ -159,7 +159,28 @@ func (s *Store) Close(ctx context.Context, actor governance.Actor, id training.U
 		if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"destroyed": destroyed, "certificate": certificate, "id": id}); err != nil {
 			return nil, fmt.Errorf("close unlearning case %d: %w", id, err)
 		}
+		at := tx.Now(ctx).AddDate(0, 0, int(c.Settings.Destroy))
+		if err := tx.EnqueueAt(ctx, rounds.DestroyArgs{Case: id}, at); err != nil {
+			return nil, err
+		}
 		return CaseClosed{Case: id, Contributor: c.Contributor, Destroyed: destroyed, Certificate: training.DigestOf(certificate).Hex()}, nil
+	})
+	return err
+}
+
+// Destroyed notes that the files of tainted weights, and of the updates that
+// were trained from them, were removed: the act of the job that removed them,
+// as many days after the case closed as the policy says.
+func (s *Store) Destroyed(ctx context.Context, actor governance.Actor, id training.UnlearningID) error {
+	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		if _, err := lock(ctx, tx, id, Closed); err != nil {
+			return nil, err
+		}
+		n, err := models.Destroyed(ctx, tx, id)
+		if err == nil && n == 0 {
+			err = governance.Errorf(governance.Conflict, "Nothing that unlearning case %d tainted is left.", id)
+		}
+		return TaintedDestroyed{Case: id, Checkpoints: n}, err
 	})
 	return err
 }

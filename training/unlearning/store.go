@@ -33,13 +33,14 @@ type Settings struct {
 	Canaries   int64 `json:"canaries"`    // planted secrets behind an exposure, at least
 	Worsening  int64 `json:"worsening"`   // of the loss of those who remain, at most, millionths
 	MinRecords int64 `json:"min_records"` // validation records behind a measurement, at least
+	Destroy    int64 `json:"destroy"`     // days after which the files of tainted weights are removed
 }
 
 // SettingsFrom takes what a case needs from the policies in force.
 func SettingsFrom(v policies.Values) Settings {
 	return Settings{
 		Canaries: v.Int(policies.UnlearnCanaries), Worsening: v.Int(policies.UnlearnWorsening),
-		MinRecords: v.Int(policies.EvaluationMinimum),
+		MinRecords: v.Int(policies.EvaluationMinimum), Destroy: v.Int(policies.UnlearnDestroyDays),
 	}
 }
 
