@@ -51,9 +51,10 @@ func random(seed uint64, n int) []float32 {
 type site struct {
 	*roundstest.Bench
 	Training
-	t     *testing.T
-	nodes []governance.NodeID
-	owner map[governance.NodeID]governance.MemberID
+	t       *testing.T
+	tensors []safetensors.Tensor
+	nodes   []governance.NodeID
+	owner   map[governance.NodeID]governance.MemberID
 	// update makes what a node sends; by default it depends on the base, the
 	// seed and the node's text.
 	update    func(a protocol.Assignment) []float32
@@ -66,8 +67,14 @@ type site struct {
 
 func newSite(t *testing.T, owners ...governance.MemberID) *site {
 	t.Helper()
-	base, digest := file(t, tensors, random(1, 1000))
-	s := &site{t: t, owner: map[governance.NodeID]governance.MemberID{}}
+	return newSiteFrom(t, tensors, random(1, 1000), owners...)
+}
+
+// newSiteFrom founds a community on a model of its own.
+func newSiteFrom(t *testing.T, tensors []safetensors.Tensor, weights []float32, owners ...governance.MemberID) *site {
+	t.Helper()
+	base, digest := file(t, tensors, weights)
+	s := &site{t: t, tensors: tensors, owner: map[governance.NodeID]governance.MemberID{}}
 	s.Bench = roundstest.New(t, roundstest.Founding{Weights: digest, Size: int64(len(base))}, nil)
 	folder, err := blobs.OpenFolder(t.TempDir(), blobs.Options{})
 	if err != nil {
@@ -160,7 +167,7 @@ func (s *site) do(a protocol.Assignment) protocol.Report {
 	node := governance.NodeID(a.Node)
 	switch a.Kind {
 	case protocol.Train:
-		data, digest := file(s.t, tensors, s.update(a))
+		data, digest := file(s.t, s.tensors, s.update(a))
 		err := s.uploads.Upload(s.t.Context(), node, a.ID, digest, int64(len(data)), bytes.NewReader(data))
 		if err != nil && !governance.Is(err, governance.Conflict) {
 			s.t.Fatalf("upload of node %d: %v", node, err)

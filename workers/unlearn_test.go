@@ -82,7 +82,11 @@ func (s *site) never(campaign training.CampaignID, member governance.MemberID, f
 		for i := range weights {
 			weights[i] += float32(sum[i] / total)
 		}
-		_, digest = file(s.t, tensors, weights)
+		data, next := file(s.t, s.tensors, weights)
+		if err := s.Blobs.Put(s.t.Context(), next, int64(len(data)), bytes.NewReader(data)); err != nil {
+			s.t.Fatal(err)
+		}
+		digest = next
 	}
 	return digest
 }
