@@ -260,6 +260,34 @@ func (s *site) checkLog(c unlearning.Case) {
 	if len(state.Versions) != 2 || state.Versions[int64(c.Version)] != c.Result.Hex() {
 		s.t.Errorf("versions from the log: got %v, want the founding one and %d", state.Versions, c.Version)
 	}
+	checkTampering(s.t, state, c)
+}
+
+// checkTampering holds the certificate against the log, as it is and with one
+// thing changed.
+func checkTampering(t *testing.T, state *audit.State, c unlearning.Case) {
+	t.Helper()
+	for name, change := range map[string]func(*unlearning.Certificate){
+		"":             func(*unlearning.Certificate) {},
+		"result":       func(c *unlearning.Certificate) { c.Result = c.Tainted },
+		"clean":        func(c *unlearning.Certificate) { c.Clean = c.Tainted },
+		"seed":         func(c *unlearning.Certificate) { c.Rounds[1].Seed = c.Clean },
+		"update":       func(c *unlearning.Certificate) { c.Rounds[0].Updates[1].Digest = c.Clean },
+		"round":        func(c *unlearning.Certificate) { c.Rounds = c.Rounds[:1] },
+		"other cohort": func(c *unlearning.Certificate) { c.Rounds[0].Remained[0] = 99 },
+		"withdrawn":    func(c *unlearning.Certificate) { c.Withdrawn = append(c.Withdrawn, 1) },
+		"verdict":      func(c *unlearning.Certificate) { c.Verdict.Checks[1].Passed = false },
+		"audit":        func(c *unlearning.Certificate) { c.Verdict.Audits[0].Got = "0" },
+	} {
+		cert, err := protocol.Decode[unlearning.Certificate](c.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&cert)
+		if err := cert.Check(state); (err == nil) != (name == "") {
+			t.Errorf("certificate with another %q: got %v", name, err)
+		}
+	}
 }
 
 // A clean version that gives the records away is not published, whatever the
