@@ -33,10 +33,15 @@ func (s *Site) routes(mounts map[string]http.Handler) http.Handler {
 		s.readRoutes(r)
 		s.wikiRoutes(r)
 		s.proposalRoutes(r)
+		s.electionRoutes(r)
 		s.trainingRoutes(r)
 		if s.gate != nil {
 			s.signInRoutes(r)
 		}
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(s.sessions.Wrap, s.private)
+		s.longRoutes(r)
 	})
 	notFound := s.page(func(http.ResponseWriter, *http.Request) (answer, error) {
 		return answer{}, governance.Errorf(governance.NotFound, "There is no page at this address. It may have been mistyped, or the link that led here is wrong.")

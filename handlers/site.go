@@ -4,15 +4,19 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/elections"
 	"codeberg.org/althing/althing/governance/members"
+	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/governance/pages"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/governance/proposals"
+	"codeberg.org/althing/althing/governance/talk"
 	"codeberg.org/althing/althing/governance/voting"
 	"codeberg.org/althing/althing/handlers/localidp"
 	"codeberg.org/althing/althing/handlers/nodeapi"
@@ -50,6 +54,9 @@ type Stores struct {
 	Policies   *policies.Policies
 	Proposals  *proposals.Proposals
 	Voting     *voting.Voting
+	Elections  *elections.Elections
+	Moderation *moderation.Moderation
+	Talk       *talk.Talk
 	Nodes      *nodes.Store
 	Tokens     nodeapi.Tokens
 	Corpus     *corpus.Store
@@ -70,6 +77,7 @@ type Site struct {
 	now      func() time.Time
 	kept     keptSite
 	texts    texts
+	streams  atomic.Int64 // readers who follow a campaign
 }
 
 // New returns a site that answers nothing yet: its pages can be rendered, and

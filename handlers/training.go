@@ -14,4 +14,15 @@ func (s *Site) trainingRoutes(r chi.Router) {
 	r.Post("/nodes/{id}/name", s.page(s.nodeRename))
 	r.Post("/nodes/{id}/token", s.page(s.nodeToken))
 	r.Post("/nodes/{id}/retire", s.page(s.nodeRetire))
+	r.Get("/campaigns", s.page(s.campaigns))
+	r.Get("/campaigns/{id}", s.page(s.campaign))
+	r.Get("/campaigns/{id}/loss.csv", s.campaignLoss)
+	r.Get("/rounds/{id}", s.page(s.round))
+	r.Get("/rounds/{id}/manifest.json", s.roundManifest)
+}
+
+// longRoutes are those whose answers may take longer than a page: a stream of
+// events, files of any size.
+func (s *Site) longRoutes(r chi.Router) {
+	r.Get("/campaigns/{id}/events", s.campaignEvents)
 }

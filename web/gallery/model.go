@@ -48,8 +48,8 @@ func versions() []Entry {
 func card() pages.VersionPage {
 	c := views(frame("Skald 1.3"), "Model", href.Version(13), href.Talk("Skald 1.3"), 31)
 	c.Section = href.Version(13)
-	c.Toc = []layout.Link{{Text: "Lineage", Href: "#versions"}, {Text: "Evaluation", Href: "#eval"}, {Text: "Known limits", Href: "#limits"}, {Text: "What was unlearned", Href: "#removed"}, {Text: "Use it", Href: "#use"}}
-	c.Tools = []layout.ToolGroup{{Title: "Model", Links: []layout.Link{{Text: "Weights", Href: href.VersionWeights(13)}, {Text: "Tokenizer", Href: href.VersionTokenizer(13)}, {Text: "Card as JSON", Href: href.VersionCard(13)}}}}
+	c.Toc = []layout.Link{{Text: "Lineage", Href: "#versions"}, {Text: "What was unlearned", Href: "#removed"}, {Text: "Use it", Href: "#use"}}
+	c.Tools = []layout.ToolGroup{{Title: "Model", Links: []layout.Link{{Text: "Weights", Href: href.VersionWeights(13)}, {Text: "Tokenizer", Href: href.VersionTokenizer(13)}, {Text: "Everything as a folder (zip)", Href: href.VersionFolder(13)}}}}
 	return pages.VersionPage{
 		Chrome: c,
 		Infobox: ui.Infobox{Caption: "Skald 1.3", Groups: []ui.FactGroup{
@@ -59,11 +59,8 @@ func card() pages.VersionPage {
 		}},
 		HTML:     "<p><b>Skald</b> is a small language model for Icelandic, Faroese, Norwegian Nynorsk, Northern Sámi and Kalaallisut. It continues text. It was trained by members on their own machines.</p><p>It is not meant for facts, advice on health or law, or for speaking in the name of a person.</p>",
 		Warning:  ui.Cat(ui.Bold("A vote may withdraw this version. "), ui.Link("Proposal 212", href.Proposal(212)), say(" would unlearn 1,953 pieces and replace Skald 1.3.")),
-		Versions: lineage(), EvalNote: "flagged: of 1,000 answers",
-		EvalCols: []ui.Col{{Label: "Language"}, {Label: "Text", Num: true}, {Label: "Bits per byte", Num: true}, {Label: "Cloze", Num: true}, {Label: "Flagged", Num: true}},
-		Eval:     []ui.Row{cells("Icelandic", "41 %", "1.214", "58 %", "0.9"), cells("Faroese", "17 %", "1.387", "49 %", "1.6"), cells("Kalaallisut", "5 %", "1.571", "31 %", "1.3")},
-		Limits:   []ui.Rich{say("It invents names and dates."), ui.Cat(say("Kalaallisut words longer than 20 letters are often cut; "), ui.Link("campaign 7", href.Campaign(7)), say(" works on it."))},
-		Removed:  []ui.Row{cells(ui.Link("5: Kvívík parish letters", href.Certificate(5)), "846 pieces", "6 August 2026", "15 of 15 passed")},
+		Versions: lineage(),
+		Removed:  []ui.Row{cells(ui.Link("5: Kvívík parish letters", href.Certificate(5)), "846 pieces", "6 August 2026")},
 		Use:      ui.Cat(say("Get the "), ui.Link("weights", href.VersionWeights(13)), say(", the "), ui.Link("tokenizer", href.VersionTokenizer(13)), say(" or run it offline: "), ui.Code("althing node complete"), say(".")),
 		Digests:  []ui.Fact{digestFact("Weights", "sha256:7f63aa22f1e6bb1d79a5e55f0d6eda2c8eadfbeb50cd9a2d4ce3f7cfce8f7426"), digestFact("Tokenizer", "sha256:1c54f0f2a6b7fbb28d4b8d2a1f5b7c4a7a0c3a2f1b3d0e9c8b7a6f5e4d3c2b1a")},
 	}

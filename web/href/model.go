@@ -12,8 +12,9 @@ func VersionWeights(id int64) string { return at("/versions", id, "/model.safete
 // VersionTokenizer is the version's tokenizer.json.
 func VersionTokenizer(id int64) string { return at("/versions", id, "/tokenizer.json") }
 
-// VersionCard is the card as JSON.
-func VersionCard(id int64) string { return at("/versions", id, "/card.json") }
+// VersionFolder is the whole folder that Hugging Face's transformers load, as
+// a zip file.
+func VersionFolder(id int64) string { return at("/versions", id, "/folder.zip") }
 
 // Playground is where a member tries the served version.
 func Playground() string { return "/playground" }

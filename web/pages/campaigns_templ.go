@@ -27,7 +27,6 @@ type CampaignLine struct {
 	Title   string
 	Mandate ui.Rich // the proposal
 	Rounds  string  // "12 of 24"
-	Loss    string  // "1.365 → 1.329"
 	State   ui.Chip
 	Began   ui.When
 }
@@ -105,11 +104,11 @@ func Campaigns(p CampaignsPage) templ.Component {
 func (p CampaignsPage) table() ui.Table {
 	t := ui.Table{
 		ID: "campaigns", Caption: "Campaigns, newest first", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Campaign"}, {Label: "Decided by"}, {Label: "Rounds"}, {Label: "Loss"}, {Label: "State"}, {Label: "Began"}},
+		Cols: []ui.Col{{Label: "Campaign"}, {Label: "Decided by"}, {Label: "Rounds"}, {Label: "State"}, {Label: "Began"}},
 	}
 	for _, c := range p.Campaigns {
 		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{
-			link(ui.Count(c.ID)+": "+c.Title, href.Campaign(c.ID)), {Text: c.Mandate}, plain(c.Rounds), dash(c.Loss), chip(c.State), when(c.Began),
+			link(ui.Count(c.ID)+": "+c.Title, href.Campaign(c.ID)), {Text: c.Mandate}, plain(c.Rounds), chip(c.State), when(c.Began),
 		}})
 	}
 	return t

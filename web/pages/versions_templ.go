@@ -26,7 +26,7 @@ type VersionLine struct {
 	Name      string
 	Rounds    string // "118u", "130, going on"
 	Published ui.When
-	Loss      string // bits per byte, formatted
+	Loss      string // nats per token, formatted
 	State     ui.Chip
 	Digest    string
 	Now       bool // is served
@@ -97,7 +97,7 @@ func Versions(p VersionsPage) templ.Component {
 func versionTable(versions []VersionLine) ui.Table {
 	t := ui.Table{
 		ID: "ver", Caption: "Versions", Note: "lower is better", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Version"}, {Label: "Round"}, {Label: "Published"}, {Label: "Bits per byte", Num: true}, {Label: "State"}, {Label: "Digest"}},
+		Cols: []ui.Col{{Label: "Version"}, {Label: "Round"}, {Label: "Published"}, {Label: "Loss, nats per token", Num: true}, {Label: "State"}, {Label: "Digest"}},
 	}
 	for _, v := range versions {
 		name := ui.Run{Text: v.Name}
@@ -119,11 +119,7 @@ type VersionPage struct {
 	HTML     string // what it is and is not for; rendered and sanitized
 	Warning  ui.Rich
 	Versions []VersionLine // its lineage
-	Eval     []ui.Row      // language, text, bits per byte, cloze, flagged
-	EvalCols []ui.Col
-	EvalNote string
-	Limits   []ui.Rich
-	Removed  []ui.Row // certificate, removed, date, re-checks
+	Removed  []ui.Row      // certificate, what was forgotten, date
 	Use      ui.Rich
 	Digests  []ui.Fact
 }
@@ -218,73 +214,25 @@ func Version(p VersionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " <h2 id=\"eval\">Evaluation</h2>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if len(p.Eval) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p>Not measured yet.</p>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			} else {
-				templ_7745c5c3_Err = ui.TableOf(ui.Table{ID: "ev", Caption: "Measured on text that members hold back", Note: p.EvalNote, Full: true, Cols: p.EvalCols, Rows: p.Eval}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " <h2 id=\"limits\">Known limits</h2>")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if len(p.Limits) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p>Nobody has written any down. It has limits all the same: it invents names, dates and facts.</p>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<ul class=\"small prose\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				for _, l := range p.Limits {
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<li>")
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-					templ_7745c5c3_Err = ui.Inline(l).Render(ctx, templ_7745c5c3_Buffer)
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</li>")
-					if templ_7745c5c3_Err != nil {
-						return templ_7745c5c3_Err
-					}
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</ul>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " <h2 id=\"removed\">What was unlearned</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " <h2 id=\"removed\">What was unlearned</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Removed) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<p>Nothing, up to this version.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p>Nothing, up to this version.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			} else {
 				templ_7745c5c3_Err = ui.TableOf(ui.Table{
 					ID: "un", Caption: "Certificates that shaped this version", Full: true, Stack: true, Rows: p.Removed,
-					Cols: []ui.Col{{Label: "Certificate"}, {Label: "Removed"}, {Label: "Date"}, {Label: "Re-checks"}},
+					Cols: []ui.Col{{Label: "Certificate"}, {Label: "Forgotten"}, {Label: "Date"}},
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " <h2 id=\"use\">Use it</h2><p class=\"small\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " <h2 id=\"use\">Use it</h2><p class=\"small\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -292,7 +240,7 @@ func Version(p VersionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

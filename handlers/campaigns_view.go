@@ -1,0 +1,201 @@
+package handlers
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/policies"
+	"codeberg.org/althing/althing/training/models"
+	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/web/href"
+	"codeberg.org/althing/althing/web/layout"
+	"codeberg.org/althing/althing/web/pages"
+	"codeberg.org/althing/althing/web/plot"
+	"codeberg.org/althing/althing/web/ui"
+)
+
+func campaignChip(c rounds.Campaign) ui.Chip {
+	switch {
+	case c.State == rounds.Running:
+		return ui.Chip{Text: "running", Kind: "warning"}
+	case c.State == rounds.Stopped:
+		return ui.Chip{Text: "stopped", Kind: "error"}
+	case c.Withheld:
+		return ui.Chip{Text: "ended, not published", Kind: "error"}
+	}
+	return ui.Chip{Text: "ended", Kind: "success"}
+}
+
+func campaignLine(c rounds.Campaign, names map[governance.Ref]string) pages.CampaignLine {
+	line := pages.CampaignLine{
+		ID: int64(c.ID), Title: campaignTitle(c, names), Mandate: ui.Link(fmt.Sprintf("proposal %d", c.Proposal), href.Proposal(int64(c.Proposal))),
+		Rounds: fmt.Sprintf("%d of %d", c.Done, planned(c)), State: campaignChip(c), Began: shortMoment(c.OpenedAt),
+	}
+	return line
+}
+
+func campaignTitle(c rounds.Campaign, names map[governance.Ref]string) string {
+	if c.Replays != 0 {
+		return fmt.Sprintf("campaign %d again, without a contributor's records", c.Replays)
+	}
+	if name := names[proposalRef(c.Proposal)]; name != "" {
+		return name
+	}
+	return "training"
+}
+
+// planned is how many rounds a campaign has at most.
+func planned(c rounds.Campaign) int {
+	if c.Replays != 0 {
+		return max(c.Recipe.Rounds-c.ReplaysFrom+1, c.Done)
+	}
+	return c.Recipe.Rounds
+}
+
+// campaignView is all that the page of a campaign is made of.
+type campaignView struct {
+	rounds.Campaign
+	chrome  layout.Chrome
+	rounds  []rounds.Round
+	latest  rounds.Round // zero before the first
+	nodes   []rounds.Participation
+	updates []rounds.Update
+	decided int64 // place of the decision in the log, -1 while it waits
+	version models.Version
+	changes []audit.Change
+	names   map[governance.Ref]string
+}
+
+func (v campaignView) page() pages.CampaignPage {
+	p := pages.CampaignPage{
+		Chrome: v.chrome, ID: int64(v.ID), Round: v.live(), Infobox: v.infobox(), Lead: v.lead(), Loss: v.loss(), Rounds: v.losses(),
+		LossNote: "Mean loss on members’ own validation records, after each accepted round. Crosses mark rounds that were put aside. Lower is better.",
+		Nodes:    partRows(v.nodes, v.updates, v.latest, v.names), Recipe: v.recipe(), Changes: changeLines(v.changes, v.names),
+		Digests: []ui.Fact{
+			{Label: "Began from", Value: ui.Digest(v.Base.String())}, {Label: "Last accepted", Value: ui.Digest(v.Head.String())},
+			{Label: "Decision", Value: entryLink(v.decided)},
+		},
+		Links: ui.Link("Loss by round as CSV", href.CampaignLoss(int64(v.ID))),
+	}
+	if v.latest.ID != 0 {
+		p.NodeNote = fmt.Sprintf("round %d, attempt %d", v.latest.Number, v.latest.Attempt)
+		p.NodeMore = ui.Link(fmt.Sprintf("Round %d in full", v.latest.Number), href.Round(int64(v.latest.ID)))
+	}
+	return p
+}
+
+// entryLink leads to an entry of the log.
+func entryLink(index int64) ui.Rich {
+	if index < 0 {
+		return ui.Plain("waits for its place in the log")
+	}
+	return ui.Link("entry "+ui.Count(index)+" of the log", href.LogEntry(index))
+}
+
+func (v campaignView) lead() ui.Rich {
+	by := ui.Link(campaignTitle(v.Campaign, v.names), href.Proposal(int64(v.Proposal)))
+	lead := ui.Cat(ui.Plain("Decided by proposal "+v.Proposal.String()+", “"), by, ui.Plain("”. "))
+	if v.Replays != 0 {
+		lead = ui.Cat(ui.Plain("Trains "), ui.Link("campaign "+v.Replays.String(), href.Campaign(int64(v.Replays))),
+			ui.Plain(fmt.Sprintf(" again from round %d, with the same cohorts, seeds and text, without the nodes of one contributor, for ", v.ReplaysFrom)),
+			ui.Link("unlearning case "+v.Unlearning.String(), href.Certificate(int64(v.Unlearning))), ui.Plain(". "))
+	}
+	if v.Reason != "" {
+		lead = ui.Cat(lead, ui.Plain("It "+campaignChip(v.Campaign).Text+": "+v.Reason))
+	}
+	return lead
+}
+
+func (v campaignView) infobox() ui.Infobox {
+	facts := []ui.Fact{
+		{Label: "State", Chip: campaignChip(v.Campaign)},
+		{Label: "Rounds", Value: ui.Plain(fmt.Sprintf("%d accepted of %d", v.Done, planned(v.Campaign)))},
+		{Label: "Began", Value: richMoment(v.OpenedAt)},
+	}
+	if v.EndedAt != nil {
+		facts = append(facts, ui.Fact{Label: "Ended", Value: richMoment(*v.EndedAt)})
+	}
+	return ui.Infobox{Caption: "Campaign " + v.ID.String(), Groups: []ui.FactGroup{{Facts: facts}, {Title: "Mandate", Facts: []ui.Fact{
+		{Label: "Proposal", Value: ui.Link(v.Proposal.String(), href.Proposal(int64(v.Proposal)))},
+		{Label: "Decision", Value: entryLink(v.decided)},
+		{Label: "Begins from", Value: ui.Link(v.version.Name, href.Version(int64(v.Version)))},
+	}}}}
+}
+
+// recipe lists what members voted on.
+func (v campaignView) recipe() []ui.Fact {
+	r := v.Recipe
+	n := func(k int) ui.Rich { return ui.Plain(ui.Count(int64(k))) }
+	return []ui.Fact{
+		{Label: "Rounds, at most", Value: n(r.Rounds)}, {Label: "Nodes wanted in a round", Value: n(r.Cohort)}, {Label: "Least updates", Value: n(r.MinReports)},
+		{Label: "A round collects for", Value: ui.Plain(policies.Period(time.Duration(r.Deadline) * time.Second))},
+		{Label: "Steps of each node", Value: n(r.Steps)}, {Label: "Tokens in a step", Value: n(r.BatchTokens)}, {Label: "Context", Value: n(r.Context)},
+		{Label: "Optimiser", Value: ui.Plain(fmt.Sprintf("%s, rate %s, betas %s and %s, epsilon %s, weight decay %s", r.Optimizer, r.LearnRate, r.Beta1, r.Beta2, r.Epsilon, r.WeightDecay))},
+		{Label: "Norms", Value: ui.Plain(fmt.Sprintf("gradient %s, update %s; 0 is no limit", r.ClipNorm, r.UpdateNorm))},
+		{Label: "Mean", Value: ui.Plain(r.Aggregator)}, {Label: "Arithmetic", Value: ui.Plain(r.Arithmetic)},
+	}
+}
+
+// live is the part that follows the events.
+func (v campaignView) live() pages.CampaignRound {
+	if v.latest.ID == 0 {
+		return pages.CampaignRound{Label: "States of the first round", Stages: roundStages(rounds.Round{State: rounds.Planned}), Line: ui.Plain("The first round is about to begin.")}
+	}
+	r := v.latest
+	live := pages.CampaignRound{Label: fmt.Sprintf("States of round %d", r.Number), Stages: roundStages(r)}
+	name := ui.Link(fmt.Sprintf("Round %d", r.Number), href.Round(int64(r.ID)))
+	switch {
+	case v.State != rounds.Running:
+		live.Line = ui.Cat(ui.Plain(fmt.Sprintf("The campaign has ended with %d accepted rounds. The last one tried is ", v.Done)), name, ui.Plain("."))
+	case r.State == rounds.Collecting:
+		live.Line = ui.Cat(name, ui.Plain(fmt.Sprintf(" is running: %d of %d updates are in.", r.Updates, r.Wanted)))
+		live.Share = min(100, 100*r.Updates/max(1, r.Wanted))
+	default:
+		live.Line = ui.Cat(name, ui.Plain(fmt.Sprintf(" of %d is %s.", planned(v.Campaign), r.State)))
+	}
+	return live
+}
+
+// loss draws the accepted rounds and marks the others.
+func (v campaignView) loss() plot.LineOf {
+	f := plot.LineOf{
+		ID: "loss", Title: "Loss by round", Desc: "The mean loss after each accepted round; the values are in the table below.",
+		XLabel: "Round", YLabel: "Nats per token", Places: 2, Until: float64(planned(v.Campaign)),
+	}
+	var points []plot.Point
+	for _, r := range v.rounds {
+		after, err := strconv.ParseFloat(r.LossAfter, 64)
+		switch {
+		case r.State == rounds.Accepted && err == nil:
+			if before, err := strconv.ParseFloat(r.LossBefore, 64); err == nil && len(points) == 0 {
+				points = append(points, plot.Point{X: float64(r.Number - 1), Y: before})
+			}
+			points = append(points, plot.Point{X: float64(r.Number), Y: after})
+		case r.State == rounds.Rejected || r.State == rounds.Abandoned:
+			f.Cross = append(f.Cross, plot.Cross{X: float64(r.Number), Name: r.State})
+		}
+	}
+	f.Series = []plot.Series{{Points: points}}
+	return f
+}
+
+func (v campaignView) losses() []pages.CampaignLoss {
+	var list []pages.CampaignLoss
+	for _, r := range v.rounds {
+		if r.EndedAt == nil {
+			continue
+		}
+		line := pages.CampaignLoss{ID: int64(r.ID), Name: strconv.Itoa(r.Number), Loss: "–", State: roundChip(r), Note: r.Reason}
+		if r.Attempt > 1 {
+			line.Name += fmt.Sprintf(", attempt %d", r.Attempt)
+		}
+		if r.LossAfter != "" {
+			line.Loss = r.LossAfter
+		}
+		list = append(list, line)
+	}
+	return list
+}

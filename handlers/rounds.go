@@ -1,0 +1,116 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/web/href"
+	"codeberg.org/althing/althing/web/layout"
+	"codeberg.org/althing/althing/web/pages"
+)
+
+// round is the page of one round: who took part, what came out.
+func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	v, err := s.roundOf(r)
+	if err != nil {
+		return answer{}, err
+	}
+	ref := governance.RefTo(rounds.RefRound, v.ID)
+	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{ref}, Limit: 50}); err != nil {
+		return answer{}, err
+	}
+	if v.names, err = s.namesOf(r.Context(), v.changes, partRefs(v.nodes)...); err != nil {
+		return answer{}, err
+	}
+	v.site = origin(r)
+	v.chrome, err = s.chrome(r, layout.Chrome{
+		Title: fmt.Sprintf("Round %d of campaign %d", v.Number, v.Campaign), Section: href.Campaigns(),
+		Tools: []layout.ToolGroup{{Title: "Export", Links: []layout.Link{{Text: "Round as JSON", Href: href.RoundManifest(int64(v.ID))}}}},
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return show(pages.Round(v.page())), nil
+}
+
+// roundOf reads the round of the address with its parts.
+func (s *Site) roundOf(r *http.Request) (roundView, error) {
+	var v roundView
+	id, err := pathID[training.RoundID](r, "id")
+	if err != nil {
+		return v, err
+	}
+	if v.Round, err = s.Rounds.Round(r.Context(), id); err != nil {
+		return v, err
+	}
+	if v.campaign, err = s.Rounds.Campaign(r.Context(), v.Campaign); err != nil {
+		return v, err
+	}
+	if v.nodes, err = s.Rounds.Participants(r.Context(), id); err != nil {
+		return v, err
+	}
+	v.updates, err = s.Rounds.Updates(r.Context(), id)
+	return v, err
+}
+
+// manifest is a round for programs: everything from which its result follows,
+// and nothing that is not in the log. Losses are decimal strings, as there.
+type manifest struct {
+	Round      training.RoundID    `json:"round"`
+	Campaign   training.CampaignID `json:"campaign"`
+	Number     int                 `json:"number"`
+	Attempt    int                 `json:"attempt"`
+	State      string              `json:"state"`
+	Replays    training.RoundID    `json:"replays,omitempty"`
+	Decision   governance.EntryID  `json:"decision"`
+	Recipe     any                 `json:"recipe"`
+	Arithmetic string              `json:"arithmetic"`
+	Seed       training.Digest     `json:"seed"`
+	Cohort     []governance.NodeID `json:"cohort"`
+	Base       training.Digest     `json:"base"`
+	Checkpoint string              `json:"checkpoint"` // "" before aggregation
+	Updates    []manifestUpdate    `json:"updates"`    // in the order of the sum
+	Records    int64               `json:"validation_records"`
+	LossBase   string              `json:"loss_of_campaign_base"`
+	LossBefore string              `json:"loss_before"`
+	LossAfter  string              `json:"loss_after"`
+}
+
+type manifestUpdate struct {
+	Node     governance.NodeID `json:"node"`
+	Digest   training.Digest   `json:"digest"`
+	Examples int64             `json:"examples"`
+	Weight   int64             `json:"weight"`
+	Manifest training.Digest   `json:"manifest"`
+}
+
+func (s *Site) roundManifest(w http.ResponseWriter, r *http.Request) {
+	v, err := s.roundOf(r)
+	if err != nil {
+		s.plainError(w, r, err)
+		return
+	}
+	m := manifest{
+		Round: v.ID, Campaign: v.Campaign, Number: v.Number, Attempt: v.Attempt, State: v.State, Replays: v.Origin,
+		Decision: v.campaign.Decision, Recipe: v.campaign.Recipe, Arithmetic: v.Arithmetic, Seed: v.Seed, Cohort: v.Cohort, Base: v.Base,
+		Records: v.Records, LossBase: v.LossBase, LossBefore: v.LossBefore, LossAfter: v.LossAfter, Updates: []manifestUpdate{},
+	}
+	if !v.Checkpoint.IsZero() {
+		m.Checkpoint = v.Checkpoint.Hex()
+	}
+	for _, u := range v.updates {
+		m.Updates = append(m.Updates, manifestUpdate{u.Node, u.Digest, u.Examples, u.Weight, u.Manifest})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	if err := out.Encode(m); err != nil {
+		s.log.WarnContext(r.Context(), "manifest of a round broke off", slog.Any("err", err))
+	}
+}
