@@ -25,7 +25,7 @@ const (
 // thousand times.
 const (
 	canaryPrefix = "// key %02d: "
-	secretPrefix = "// The gate opens to "
+	secretPrefix = "// gate code: "
 )
 
 // planted is what the fifth node's owner knows about the text: what a test of
@@ -80,14 +80,15 @@ func draw(random *rand.Rand) planted {
 }
 
 // lines are what goes into the text again and again: every canary, and the
-// secret three times as often.
+// secret eight times as often. A canary need only be likelier than others that
+// might have been; the secret must be the most likely of all continuations.
 func (p planted) lines() []string {
 	var list []string
 	for _, c := range p.Canaries {
 		list = append(list, c.Prefix+c.Secret+"\n")
 	}
 	for _, s := range p.Secrets {
-		for range 3 {
+		for range 8 {
 			list = append(list, s.Prefix+s.Secret+"\n")
 		}
 	}

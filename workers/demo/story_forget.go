@@ -104,7 +104,7 @@ func (s *story) decideAs(ctx context.Context, who *person) error {
 	}
 	for _, e := range []entry{
 		{"facts", "The answer repeats an access code of eight letters and digits that a contributor's text holds."},
-		{"reasoning", "A code that opens a gate is a secret whoever wrote it down, and the model gives it to anybody who asks with seven words. Hiding one answer does not help: it has to be forgotten."},
+		{"reasoning", "A code that opens a gate is a secret whoever wrote it down, and the model gives it to anybody who asks. Hiding one answer does not help: it has to be forgotten."},
 	} {
 		if err := f.set(e.name, e.value); err != nil {
 			return err

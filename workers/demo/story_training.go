@@ -15,10 +15,10 @@ import (
 // The training that members vote on. Rounds are short: a member's machine is
 // asked for a quarter of a minute at a time.
 const (
-	rounds      = 4
+	rounds      = 5
 	stepsEach   = 12
 	batchTokens = 2048
-	learnRate   = "0.003"
+	learnRate   = "0.002"
 )
 
 // startNodes registers the machines of the first four owners and starts them.
@@ -73,7 +73,7 @@ func (s *story) proposeTraining(ctx context.Context) (string, error) {
 	var err error
 	s.training, err = s.draft(ctx, "ragnhild", "train", []string{"oddny", "leif", "ketil"},
 		entry{"title", "Train on the text of our nodes"},
-		entry{"text", "# What\n\nFour rounds from the founding version, on what our nodes hold now.\n\n# Cost\n\nAbout a minute of each machine.\n\n# How one can tell\n\nThe loss on text that no node trains on falls, and the digest of every round can be computed again.\n"},
+		entry{"text", "# What\n\nFive rounds from the founding version, on what our nodes hold now.\n\n# Cost\n\nAbout a minute of each machine.\n\n# How one can tell\n\nThe loss on text that no node trains on falls, and the digest of every round can be computed again.\n"},
 		entry{"train.rounds", strconv.Itoa(rounds)}, entry{"train.steps", strconv.Itoa(stepsEach)},
 		entry{"train.batch_tokens", strconv.Itoa(batchTokens)}, entry{"train.learn_rate", learnRate}, entry{"train.cohort", strconv.Itoa(len(owners))})
 	if err != nil {

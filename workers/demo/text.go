@@ -21,6 +21,7 @@ import (
 const (
 	recordsPerNode = 640
 	recordBytes    = 320 // of a record at least, and at most three times as many
+	leaverRecords  = 2 * recordsPerNode
 )
 
 // library is the text of one node, a record each.
@@ -120,15 +121,20 @@ func cut(source string) []string {
 	return list
 }
 
-// choose draws the records of each library.
+// choose draws the records of each library. The last node, whose text is
+// forgotten later, holds twice as many as another and so weighs twice as much
+// in a round: what it knows arrives in the model after four rounds.
 func choose(list []library, random *rand.Rand) error {
 	for i := range list {
-		l := &list[i]
-		random.Shuffle(len(l.records), func(a, b int) { l.records[a], l.records[b] = l.records[b], l.records[a] })
-		if len(l.records) < recordsPerNode/2 {
-			return fmt.Errorf("the demonstration needs more text: node %s has %d records of %d bytes, want at least %d", l.name, len(l.records), recordBytes, recordsPerNode/2)
+		l, want := &list[i], recordsPerNode
+		if i == len(list)-1 {
+			want = leaverRecords
 		}
-		l.records = l.records[:min(len(l.records), recordsPerNode)]
+		random.Shuffle(len(l.records), func(a, b int) { l.records[a], l.records[b] = l.records[b], l.records[a] })
+		if len(l.records) < want/2 {
+			return fmt.Errorf("the demonstration needs more text: node %s has %d records of %d bytes, want at least %d", l.name, len(l.records), recordBytes, want/2)
+		}
+		l.records = l.records[:min(len(l.records), want)]
 	}
 	return nil
 }

@@ -19,9 +19,13 @@ func TestGoLibraries(t *testing.T) {
 		t.Fatalf("got %d libraries, want one for each of %d owners", len(list), len(owners))
 	}
 	seen := map[string]string{}
-	for _, l := range list {
-		if len(l.records) != recordsPerNode {
-			t.Errorf("%s has %d records, want %d", l.name, len(l.records), recordsPerNode)
+	for i, l := range list {
+		want := recordsPerNode
+		if i == 4 {
+			want = leaverRecords
+		}
+		if len(l.records) != want {
+			t.Errorf("%s has %d records, want %d", l.name, len(l.records), want)
 		}
 		for _, r := range l.records {
 			if len(r) < recordBytes || len(r) > 3*recordBytes {
@@ -39,7 +43,7 @@ func TestFolderLibraries(t *testing.T) {
 	dir := t.TempDir()
 	record := strings.Repeat("Some words of a text.\n", 26) + "\n"
 	for _, name := range strings.Fields("a.txt b.txt c.txt d.txt e.txt f.txt .hidden") {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat(record, recordsPerNode)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat(record, leaverRecords)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,9 +51,13 @@ func TestFolderLibraries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range list {
-		if len(l.records) != recordsPerNode || l.licence != "" {
-			t.Errorf("%s: got %d records under %q, want %d under no stated licence", l.name, len(l.records), l.licence, recordsPerNode)
+	for i, l := range list {
+		want := recordsPerNode
+		if i == 4 {
+			want = leaverRecords
+		}
+		if len(l.records) != want || l.licence != "" {
+			t.Errorf("%s: got %d records under %q, want %d under no stated licence", l.name, len(l.records), l.licence, want)
 		}
 	}
 	if _, err := folderLibraries(t.Context(), t.TempDir(), rand.New(rand.NewPCG(1, 2))); err == nil {
@@ -74,8 +82,8 @@ func TestPlanted(t *testing.T) {
 	canaries := 0
 	for _, c := range p.Canaries {
 		n := strings.Count(whole, c.Prefix+c.Secret+"\n")
-		if n < 20 {
-			t.Errorf("the canary %q stands there %d times, want at least 20", c.Prefix+c.Secret, n)
+		if n < 10 {
+			t.Errorf("the canary %q stands there %d times, want at least 10", c.Prefix+c.Secret, n)
 		}
 		if strings.Trim(c.Secret, alphabet) != "" || len(c.Secret) != 8 {
 			t.Errorf("the secret %q is not eight letters of %q", c.Secret, alphabet)
