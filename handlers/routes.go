@@ -34,6 +34,8 @@ func (s *Site) routes(mounts map[string]http.Handler) http.Handler {
 		s.wikiRoutes(r)
 		s.proposalRoutes(r)
 		s.electionRoutes(r)
+		s.caseRoutes(r)
+		s.talkRoutes(r)
 		s.trainingRoutes(r)
 		if s.gate != nil {
 			s.signInRoutes(r)

@@ -77,6 +77,7 @@ type Site struct {
 	now      func() time.Time
 	kept     keptSite
 	texts    texts
+	answers  answers
 	streams  atomic.Int64 // readers who follow a campaign
 }
 

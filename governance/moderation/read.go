@@ -22,6 +22,7 @@ type Case struct {
 	Until     *time.Time          // end of the claim
 	Reporters int64
 	Clause    string // that most reporters name
+	Kinds     int64  // different clauses that reporters name
 	Reported  bool   // by the member who asks
 	Prompt    string
 	Text      string
@@ -59,13 +60,14 @@ const columns = `
 	case when c.claimed_until > @now then c.claimed_until end,
 	(select count(*) from flags f where f.case_id = c.id),
 	coalesce((select f.clause from flags f where f.case_id = c.id group by f.clause order by count(*) desc, min(f.id) limit 1), ''),
+	(select count(distinct f.clause) from flags f where f.case_id = c.id),
 	exists (select from flags f where f.case_id = c.id and f.member = @member),
 	case when c.holder = @member and c.claimed_until > @now then c.prompt else '' end,
 	case when c.holder = @member and c.claimed_until > @now then c.completion else '' end`
 
 func scanCase(row pgx.CollectableRow) (Case, error) {
 	var c Case
-	return c, row.Scan(&c.ID, &c.Version, &c.Seed, &c.Opened, &c.State, &c.Holder, &c.Until, &c.Reporters, &c.Clause, &c.Reported, &c.Prompt, &c.Text)
+	return c, row.Scan(&c.ID, &c.Version, &c.Seed, &c.Opened, &c.State, &c.Holder, &c.Until, &c.Reporters, &c.Clause, &c.Kinds, &c.Reported, &c.Prompt, &c.Text)
 }
 
 // Get returns a case as a member (or nobody, 0) may see it at a time.
