@@ -47,6 +47,10 @@ func (s *Site) page(h handler) http.HandlerFunc {
 				return
 			}
 		}
+		keep, answered := s.keptPage(w, r)
+		if answered {
+			return
+		}
 		a, err := h(w, r)
 		switch {
 		case err != nil:
@@ -55,7 +59,10 @@ func (s *Site) page(h handler) http.HandlerFunc {
 			s.kept.forget()
 			http.Redirect(w, r, a.to, http.StatusSeeOther)
 		case a.page != nil:
-			s.write(w, r, max(a.status, http.StatusOK), a.page)
+			body := s.write(w, r, max(a.status, http.StatusOK), a.page)
+			if a.status == 0 && body != nil {
+				keep(body)
+			}
 		}
 	}
 }
@@ -63,19 +70,20 @@ func (s *Site) page(h handler) http.HandlerFunc {
 const maxForm = 2 << 20
 
 // write renders into memory first, so that a page that fails half-way is an
-// error page and not half a page.
-func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
+// error page and not half a page. It returns what was rendered.
+func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, page templ.Component) []byte {
 	var body bytes.Buffer
 	if err := page.Render(r.Context(), &body); err != nil {
 		s.log.ErrorContext(r.Context(), "page failed", slog.String("path", r.URL.Path), slog.Any("err", err))
 		http.Error(w, "The page could not be made. Nothing was changed.", http.StatusInternalServerError)
-		return
+		return nil
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body.Bytes()) // a reader who has gone is no error of ours
 	}
+	return body.Bytes()
 }
 
 // statuses of the kinds of refusal, with a heading for each.

@@ -76,6 +76,7 @@ type Site struct {
 	log      *slog.Logger
 	now      func() time.Time
 	kept     keptSite
+	visitors visitorPages
 	texts    texts
 	answers  answers
 	streams  atomic.Int64 // readers who follow a campaign

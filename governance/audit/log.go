@@ -147,6 +147,17 @@ func (l *Log) EntryIndex(ctx context.Context, id governance.EntryID) (int64, err
 	return idx, err
 }
 
+// Last returns the newest entry of the trail, in the log already or not. As
+// long as it is the same, nothing that acts write has changed.
+func (l *Log) Last(ctx context.Context) (governance.EntryID, error) {
+	const q = `select coalesce(max(id), 0) from audit_entries`
+	var id governance.EntryID
+	if err := l.pool.QueryRow(ctx, q).Scan(&id); err != nil {
+		return 0, fmt.Errorf("read the trail's end: %w", err)
+	}
+	return id, nil
+}
+
 // Holding finds entries whose bytes hold a text, such as the beginning of a
 // digest, newest first.
 func (l *Log) Holding(ctx context.Context, text string, limit int) ([]Change, error) {
