@@ -28,15 +28,19 @@ import (
 	"filippo.io/age"
 )
 
-// headerSessions sign in whoever the header of the request names.
-type headerSessions struct{}
+// plainSessions sign in whoever the cookie of the request names.
+type plainSessions struct{}
 
-const asMember = "Test-Member"
+const asMember = "member"
 
-func (headerSessions) Wrap(next http.Handler) http.Handler { return next }
+func (plainSessions) Wrap(next http.Handler) http.Handler { return next }
 
-func (headerSessions) Member(r *http.Request) governance.MemberID {
-	id, _ := strconv.ParseInt(r.Header.Get(asMember), 10, 64)
+func (plainSessions) Member(r *http.Request) governance.MemberID {
+	cookie, err := r.Cookie(asMember)
+	if err != nil {
+		return 0
+	}
+	id, _ := strconv.ParseInt(cookie.Value, 10, 64)
 	return governance.MemberID(id)
 }
 
@@ -68,7 +72,7 @@ func newVisit(t *testing.T, people int) *visit {
 		Proposals: proposals.New(b.Trail, b.Pool, proposals.Kinds{}), Voting: voting.New(b.Trail, b.Pool),
 		Elections: offices, Moderation: moderation.New(b.Trail, b.Pool), Talk: talk.New(b.Trail, b.Pool),
 	}, slog.New(slog.NewTextHandler(v.logged, &slog.HandlerOptions{Level: slog.LevelDebug})), b.Now)
-	v.handler = v.site.Handler(Parts{Sessions: headerSessions{}})
+	v.handler = v.site.Handler(Parts{Sessions: plainSessions{}})
 	names := make([]string, people)
 	for i := range names {
 		names[i] = fmt.Sprintf("Member %c%d", 'A'+i%26, i)
@@ -108,7 +112,7 @@ func (v *visit) send(who int, method, path string, form url.Values) (int, string
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if who >= 0 {
-		r.Header.Set(asMember, v.members[who].String())
+		r.AddCookie(&http.Cookie{Name: asMember, Value: v.members[who].String()})
 	}
 	w := httptest.NewRecorder()
 	v.handler.ServeHTTP(w, r)
