@@ -154,7 +154,7 @@ func (b *browser) until(ctx context.Context, address string, limit time.Duration
 		}
 		select {
 		case <-ctx.Done():
-			return p, fmt.Errorf("%w; it says: %.300s", context.Cause(ctx), p.text())
+			return p, fmt.Errorf("%w; it says: %.600s", context.Cause(ctx), p.words())
 		case <-time.After(500 * time.Millisecond):
 		}
 	}

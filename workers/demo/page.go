@@ -42,14 +42,7 @@ func (p *page) check() error {
 		}
 	}
 	if len(says) == 0 {
-		for n := range p.root.Descendants() {
-			if n.DataAtom == atom.Main {
-				says = append(says, text(n))
-			}
-		}
-	}
-	if len(says) == 0 {
-		says = append(says, text(p.root))
+		says = append(says, p.words())
 	}
 	line := strings.Join(says, " ")
 	return &refusal{p.status, p.url.Path, line[:min(len(line), 400)]}
@@ -65,8 +58,14 @@ func (p *page) title() string {
 	return ""
 }
 
-// text returns everything that can be read on the page, on one line.
-func (p *page) text() string { return text(p.root) }
+// words returns what can be read on the page, on one line, without the frame
+// that is the same on every page.
+func (p *page) words() string {
+	if main := p.find(atom.Main, ""); main != nil {
+		return text(main)
+	}
+	return text(p.root)
+}
 
 // find returns the first element of a kind with a class, nil if there is none.
 func (p *page) find(kind atom.Atom, class string) *html.Node {

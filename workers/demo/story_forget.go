@@ -22,7 +22,7 @@ func (s *story) complete(ctx context.Context, name string) (*page, string, error
 	}
 	added := p.find(atom.Mark, "")
 	if added == nil {
-		return nil, "", fmt.Errorf("the playground shows no answer: %.300s", p.text())
+		return nil, "", fmt.Errorf("the playground shows no answer: %.300s", p.words())
 	}
 	return p, raw(added), nil
 }
@@ -171,7 +171,7 @@ func (s *story) certificate(ctx context.Context) (string, error) {
 	figure := func(words string) ([]float64, error) {
 		row := p.row(words)
 		if row == nil {
-			return nil, fmt.Errorf("the certificate has no figure for %q: %.600s", words, p.text())
+			return nil, fmt.Errorf("the certificate has no figure for %q: %.600s", words, p.words())
 		}
 		list := decimals(strings.Join(row[1:], " "))
 		if len(list) == 0 {

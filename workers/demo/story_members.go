@@ -98,7 +98,7 @@ func (b *browser) register(ctx context.Context, p *page, name string) (*page, er
 	}
 	form := p.link("Make an account")
 	if form == "" {
-		return nil, fmt.Errorf("%s does not lead to a form for a new account: %.200s", p.url.Path, p.text())
+		return nil, fmt.Errorf("%s does not lead to a form for a new account: %.200s", p.url.Path, p.words())
 	}
 	p, err = b.fill(ctx, form, "Make an account", entry{"name", name}, entry{"password", password}, entry{"again", password})
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *story) seat(ctx context.Context, name string, b *browser) error {
 	}
 	own := p.link(name)
 	if own == "" {
-		return fmt.Errorf("the list of members does not name %s: %.300s", name, p.text())
+		return fmt.Errorf("the list of members does not name %s: %.300s", name, p.words())
 	}
 	s.people[name] = &person{b, name, own}
 	s.Members = len(s.people)

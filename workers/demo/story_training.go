@@ -19,6 +19,7 @@ const (
 	stepsEach   = 12
 	batchTokens = 2048
 	learnRate   = "0.002"
+	deadline    = 60 // seconds a round collects; with fewer nodes than wanted it begins after a quarter of them
 )
 
 // startNodes registers the machines of the first four owners and starts them.
@@ -49,7 +50,7 @@ func (s *story) startNode(ctx context.Context, owner string, i int) error {
 	}
 	shown := p.find(atom.Output, "token-value")
 	if shown == nil {
-		return fmt.Errorf("the page shows no join token: %.200s", p.text())
+		return fmt.Errorf("the page shows no join token: %.200s", p.words())
 	}
 	dir := filepath.Join(s.Dir, l.name)
 	m := machine{name: l.name, text: filepath.Join(dir, "text"), state: filepath.Join(dir, "node"), licence: l.licence}
@@ -75,7 +76,8 @@ func (s *story) proposeTraining(ctx context.Context) (string, error) {
 		entry{"title", "Train on the text of our nodes"},
 		entry{"text", "# What\n\nFive rounds from the founding version, on what our nodes hold now.\n\n# Cost\n\nAbout a minute of each machine.\n\n# How one can tell\n\nThe loss on text that no node trains on falls, and the digest of every round can be computed again.\n"},
 		entry{"train.rounds", strconv.Itoa(rounds)}, entry{"train.steps", strconv.Itoa(stepsEach)},
-		entry{"train.batch_tokens", strconv.Itoa(batchTokens)}, entry{"train.learn_rate", learnRate}, entry{"train.cohort", strconv.Itoa(len(owners))})
+		entry{"train.batch_tokens", strconv.Itoa(batchTokens)}, entry{"train.learn_rate", learnRate}, entry{"train.cohort", strconv.Itoa(len(owners))},
+		entry{"train.deadline", strconv.Itoa(deadline)})
 	if err != nil {
 		return "", err
 	}

@@ -126,7 +126,7 @@ func (s *story) elect(ctx context.Context) (string, error) {
 			receipts[i] = text(code)
 			return nil
 		}
-		return fmt.Errorf("no receipt after the ballot was cast: %.200s", p.text())
+		return fmt.Errorf("no receipt after the ballot was cast: %.200s", p.words())
 	})
 	if err != nil {
 		return "", err
@@ -161,8 +161,8 @@ func (s *story) result(ctx context.Context) (string, error) {
 	if err := p.check(); err != nil {
 		return "", err
 	}
-	if !strings.Contains(p.text(), s.receipt) {
-		return "", fmt.Errorf("the receipt %s is not in the count: %.300s", s.receipt, p.text())
+	if !strings.Contains(p.words(), s.receipt) {
+		return "", fmt.Errorf("the receipt %s is not in the count: %.300s", s.receipt, p.words())
 	}
 	return p.title(), nil
 }
