@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/elections"
-	"codeberg.org/althing/althing/governance/envelope"
 	"codeberg.org/althing/althing/web/href"
 	webpages "codeberg.org/althing/althing/web/pages"
 	"codeberg.org/althing/althing/web/ui"
@@ -68,9 +66,9 @@ func (s *Site) electionCheck(_ http.ResponseWriter, r *http.Request) (answer, er
 }
 
 func checkView(candidates []elections.Candidate, ranking []int, names map[governance.Ref]string) (webpages.ElectionCheckPage, error) {
-	secret := make([]byte, envelope.SecretSize)
-	if _, err := rand.Read(secret); err != nil {
-		return webpages.ElectionCheckPage{}, fmt.Errorf("draw a secret: %w", err)
+	secret, err := elections.NewSecret()
+	if err != nil {
+		return webpages.ElectionCheckPage{}, err
 	}
 	page := webpages.ElectionCheckPage{
 		Operation: newOperation(), Secret: base64.RawURLEncoding.EncodeToString(secret),

@@ -2,6 +2,7 @@ package elections
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -11,6 +12,16 @@ import (
 	"filippo.io/age"
 	"github.com/jackc/pgx/v5"
 )
+
+// NewSecret draws the voter's secret of a form. It goes to the voter's browser
+// and comes back with the ballot; it is kept nowhere.
+func NewSecret() ([]byte, error) {
+	secret := make([]byte, envelope.SecretSize)
+	if _, err := rand.Read(secret); err != nil {
+		return nil, fmt.Errorf("draw a voter's secret: %w", err)
+	}
+	return secret, nil
+}
 
 // Cast seals a ranking in memory and casts the envelope: the way of a voter
 // whose browser seals nothing itself. The choice and the secret are in this
