@@ -219,6 +219,12 @@ var founding = regexp.MustCompile(`secret=([A-Za-z0-9_-]+)`)
 // found founds the community with short periods, by its first member.
 func (s *site) found(t testing.TB, founder *person) {
 	t.Helper()
+	s.foundWith(t, founder, nil)
+}
+
+// foundWith founds the community with other values for some policies.
+func (s *site) foundWith(t testing.TB, founder *person, more url.Values) {
+	t.Helper()
 	link, err := s.foundingLink(t.Context())
 	if err != nil {
 		t.Fatal(err)

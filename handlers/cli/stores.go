@@ -7,10 +7,13 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/accounts"
+	"codeberg.org/althing/althing/governance/elections"
 	"codeberg.org/althing/althing/governance/members"
+	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/governance/pages"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/governance/proposals"
+	"codeberg.org/althing/althing/governance/talk"
 	"codeberg.org/althing/althing/governance/voting"
 	"codeberg.org/althing/althing/handlers"
 	"codeberg.org/althing/althing/handlers/localidp"
@@ -28,14 +31,21 @@ type stores struct {
 }
 
 func (p *platform) openStores(ctx context.Context) error {
+	offices, err := elections.New(p.trail, p.pool, p.keys.Ballots.Recipient().String())
+	if err != nil {
+		return err
+	}
 	p.stores = stores{
 		Stores: handlers.Stores{
-			Log:       p.reader,
-			Members:   members.New(p.trail, p.pool, now),
-			Pages:     pages.New(p.trail, p.pool),
-			Policies:  policies.New(p.trail, p.pool),
-			Proposals: proposals.New(p.trail, p.pool, motionKinds()),
-			Voting:    voting.New(p.trail, p.pool),
+			Log:        p.reader,
+			Members:    members.New(p.trail, p.pool, now),
+			Pages:      pages.New(p.trail, p.pool),
+			Policies:   policies.New(p.trail, p.pool),
+			Proposals:  proposals.New(p.trail, p.pool, motionKinds()),
+			Voting:     voting.New(p.trail, p.pool),
+			Elections:  offices,
+			Moderation: moderation.New(p.trail, p.pool),
+			Talk:       talk.New(p.trail, p.pool),
 		},
 		accounts: accounts.New(p.pool, now),
 		sessions: accounts.NewSessions(p.pool, now, session.Idle, session.Lifetime),
@@ -57,6 +67,7 @@ func (p *platform) openJobs(context.Context) error {
 	var err error
 	families := []workers.Add{
 		workers.Founding(p.stores.Pages, p.importFounding),
+		workers.Elections(p.stores.Elections, p.keys.Ballots),
 		workers.Proposals(p.stores.Proposals, p.stores.Policies, now, p.enactors()),
 	}
 	p.jobs, err = workers.NewClient(p.pool, p.log, append(families, p.trainingJobs()...)...)
