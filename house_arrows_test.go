@@ -143,6 +143,7 @@ var added = []arrow{
 	{"handlers", "governance/translog", "parses the paths of tiles that it serves"},
 	{"handlers", "governance/wikitext", "renders previews; a page's saved text is rendered once"},
 	{"handlers", "governance/tally", "previews a decision rule and shows a count in the words of tally"},
+	{"handlers/complete", "training/safetensors", "reads the weights of the version that is served"},
 	{"handlers/nodeapi", "training/corpus", "a node reports its manifest"},
 	{"handlers/nodeapi", "training/models", "a node asks for a checkpoint that it may read"},
 	{"workers/agent", "governance", "tells a full disk from a fault by the kind of the error"},

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -72,7 +73,7 @@ type campaignView struct {
 func (v campaignView) page() pages.CampaignPage {
 	p := pages.CampaignPage{
 		Chrome: v.chrome, ID: int64(v.ID), Round: v.live(), Infobox: v.infobox(), Lead: v.lead(), Loss: v.loss(), Rounds: v.losses(),
-		LossNote: "Mean loss on members’ own validation records, after each accepted round. Crosses mark rounds that were put aside. Lower is better.",
+		LossNote: "Mean loss on members’ own validation records, after each accepted round. Crosses mark rounds that were put aside. Lower is better. The log holds nats per token; a token is a byte.",
 		Nodes:    partRows(v.nodes, v.updates, v.latest, v.names), Recipe: v.recipe(), Changes: changeLines(v.changes, v.names),
 		Digests: []ui.Fact{
 			{Label: "Began from", Value: ui.Digest(v.Base.String())}, {Label: "Last accepted", Value: ui.Digest(v.Head.String())},
@@ -163,14 +164,14 @@ func (v campaignView) live() pages.CampaignRound {
 func (v campaignView) loss() plot.LineOf {
 	f := plot.LineOf{
 		ID: "loss", Title: "Loss by round", Desc: "The mean loss after each accepted round; the values are in the table below.",
-		XLabel: "Round", YLabel: "Nats per token", Places: 2, Until: float64(planned(v.Campaign)),
+		XLabel: "Round", YLabel: "Bits per byte", Places: 2, Until: float64(planned(v.Campaign)),
 	}
 	var points []plot.Point
 	for _, r := range v.rounds {
-		after, err := strconv.ParseFloat(r.LossAfter, 64)
+		after, measured := bits(r.LossAfter)
 		switch {
-		case r.State == rounds.Accepted && err == nil:
-			if before, err := strconv.ParseFloat(r.LossBefore, 64); err == nil && len(points) == 0 {
+		case r.State == rounds.Accepted && measured:
+			if before, ok := bits(r.LossBefore); ok && len(points) == 0 {
 				points = append(points, plot.Point{X: float64(r.Number - 1), Y: before})
 			}
 			points = append(points, plot.Point{X: float64(r.Number), Y: after})
@@ -192,10 +193,17 @@ func (v campaignView) losses() []pages.CampaignLoss {
 		if r.Attempt > 1 {
 			line.Name += fmt.Sprintf(", attempt %d", r.Attempt)
 		}
-		if r.LossAfter != "" {
-			line.Loss = r.LossAfter
+		if loss, ok := bits(r.LossAfter); ok {
+			line.Loss = strconv.FormatFloat(loss, 'f', 4, 64)
 		}
 		list = append(list, line)
 	}
 	return list
+}
+
+// bits turns a loss as the log holds it, in nats per token, into bits per
+// byte: every token of our models is a byte.
+func bits(nats string) (float64, bool) {
+	v, err := strconv.ParseFloat(nats, 64)
+	return v / math.Ln2, err == nil
 }

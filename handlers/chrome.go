@@ -15,6 +15,8 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/policies"
+	"codeberg.org/althing/althing/training/models"
+	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
 )
 
@@ -29,6 +31,7 @@ type keptSite struct {
 type siteFacts struct {
 	inForce policies.Values
 	signed  audit.Signed
+	model   models.Version // that is served; zero without one
 }
 
 const keepSite = time.Second
@@ -42,6 +45,9 @@ func (s *Site) facts(ctx context.Context) (siteFacts, error) {
 	var f siteFacts
 	var err error
 	if f.inForce, err = s.Policies.InForce(ctx); err != nil {
+		return f, err
+	}
+	if f.model, err = s.Models.Served(ctx); err != nil && !governance.Is(err, governance.NotFound) {
 		return f, err
 	}
 	f.signed, err = s.Log.Checkpoint(ctx)
@@ -66,6 +72,9 @@ func (s *Site) chrome(r *http.Request, c layout.Chrome) (layout.Chrome, error) {
 		return c, err
 	}
 	c.Community = f.inForce.Text(policies.CommunityName)
+	if f.model.ID != 0 {
+		c.Model, c.ModelURL = f.model.Name, href.Version(int64(f.model.ID))
+	}
 	if f.signed.Size > 0 {
 		c.Checkpoint = layout.Checkpoint{
 			Size: f.signed.Size, Root: hex.EncodeToString(f.signed.Root[:]), Signed: moment(f.signed.At),

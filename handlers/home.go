@@ -44,6 +44,9 @@ func (s *Site) home(_ http.ResponseWriter, r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	p.Changes = changeLines(list, names)
+	if err := s.addModel(r.Context(), &p); err != nil {
+		return answer{}, err
+	}
 	return show(webpages.Main(p)), nil
 }
 

@@ -25,6 +25,7 @@ func (s *Site) routes(mounts map[string]http.Handler) http.Handler {
 	r.Get("/log/checkpoint", s.checkpoint)
 	r.Get("/log/tile/*", s.tile)
 	r.Get("/log/"+translog.KeyFile, s.logKey)
+	r.With(bounded, httprate.LimitBy(completionsPerMinute, time.Minute, clientKey)).Post("/v1/completions", s.completions)
 	for path, h := range mounts {
 		r.Mount(path, h)
 	}

@@ -18,6 +18,7 @@ import (
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/governance/talk"
 	"codeberg.org/althing/althing/governance/voting"
+	"codeberg.org/althing/althing/handlers/complete"
 	"codeberg.org/althing/althing/handlers/localidp"
 	"codeberg.org/althing/althing/handlers/nodeapi"
 	"codeberg.org/althing/althing/handlers/session"
@@ -64,6 +65,7 @@ type Stores struct {
 	Rounds     *rounds.Store
 	Unlearning *unlearning.Store
 	Blobs      blobs.Store
+	Completer  *complete.Completer
 }
 
 // Site answers browsers.

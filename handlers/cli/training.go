@@ -13,6 +13,7 @@ import (
 	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/governance/proposals"
+	"codeberg.org/althing/althing/handlers/complete"
 	"codeberg.org/althing/althing/handlers/nodeapi"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
@@ -45,6 +46,7 @@ func (p *platform) openTraining(ctx context.Context) error {
 	s.Corpus = corpus.New(p.trail, p.pool)
 	s.Models = models.New(p.trail, p.pool)
 	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now})
+	s.Completer = complete.New(s.Models, folder, now)
 	s.Unlearning = unlearning.New(p.trail, p.pool, s.Rounds)
 	p.tasks = append(p.tasks, func(ctx context.Context) error {
 		s.Rounds.Hub().Listen(ctx, p.pool, nil)

@@ -100,31 +100,26 @@ func decided() pages.CasePage {
 func certificates() []Entry {
 	list := frame("Certificates")
 	list.Section = href.Certificates()
-	line := func(title string, id int64, kind, checks, at, text string) pages.CertificateLine {
-		return pages.CertificateLine{Title: title, Href: href.Certificate(id), Kind: kind, Decided: ui.Link("Proposal 188", href.Proposal(188)), Verdict: good("passed"), Checks: checks, When: when(at, text)}
+	line := func(title string, id int64, checks, at, text string) pages.CertificateLine {
+		return pages.CertificateLine{Title: title, Href: href.Certificate(id), Decided: ui.Link("Proposal 188", href.Proposal(188)), Verdict: good("passed"), Checks: checks, When: when(at, text)}
 	}
 	return []Entry{
 		{"certificates", pages.Certificates(pages.CertificatesPage{
-			Chrome: list, CanAsk: true,
-			Running:      []pages.CertificateLine{{Title: "Unlearning 7: one member’s letters", Href: href.Unlearning(7), Kind: "own withdrawal", Decided: say("its owner"), Verdict: ui.Chip{Text: "executing"}, When: when("2026-11-18", "18 November 2026")}},
-			Certificates: []pages.CertificateLine{line("6: withdrawal of a member’s own poems", 6, "own withdrawal", "7 of 7 passed", "2026-10-02", "2 October 2026"), line("5: the Kvívík parish letters", 5, "exact rollback", "15 of 15 passed", "2026-08-06", "6 August 2026")},
+			Chrome: list, AskURL: href.ProposalNew() + "?motion=unlearn",
+			Running:      []pages.CertificateLine{{Title: "Unlearning 7: one member’s letters", Href: href.Unlearning(7), Decided: say("its owner"), Verdict: ui.Chip{Text: "executing"}, When: when("2026-11-18", "18 November 2026")}},
+			Certificates: []pages.CertificateLine{line("6: withdrawal of a member’s own poems", 6, "7 of 7 passed", "2026-10-02", "2 October 2026"), line("5: the Kvívík parish letters", 5, "15 of 15 passed", "2026-08-06", "6 August 2026")},
 		})},
 		{"certificates-empty", pages.Certificates(pages.CertificatesPage{Chrome: list})},
 		{"certificate", pages.Certificate(certificate())},
 		{"certificate-failed", pages.Certificate(failedCertificate())},
 		{"unlearning-running", pages.Certificate(runningCase())},
-		{"unlearning-new", pages.UnlearningForm(pages.UnlearningFormPage{
-			Chrome: frame("Ask to forget something"), Action: href.UnlearningNew(), Operation: op, Scope: ui.Input{Problem: "Say what belongs to it."},
-			Grounds: ui.Options{ID: "ground", Label: "Ground", Value: "own", Items: []ui.Option{{Value: "own", Label: "It is my own text", Description: "No vote is needed."}, {Value: "personal", Label: "It holds personal data"}, {Value: "licence", Label: "We had no right to use it"}}},
-			Target:  ui.Options{ID: "target", Label: "It is found by", Items: []ui.Option{{Value: "node", Label: "all text of my node basement-gpu"}, {Value: "source", Label: "contributor and source"}}},
-		})},
 	}
 }
 
 func certificate() pages.CertificatePage {
 	c := views(frame("Certificate 5: the Kvívík parish letters"), "Certificate", href.Certificate(5), href.Talk("Certificate 5"), 11)
 	c.Section = href.Certificates()
-	c.Toc = []layout.Link{{Text: "From decision to proof", Href: "#chain"}, {Text: "Figures", Href: "#figures"}, {Text: "Forgetting and utility", Href: "#plot"}, {Text: "Replays", Href: "#replays"}, {Text: "Re-checks", Href: "#rechecks"}, {Text: "Check it yourself", Href: "#verify"}}
+	c.Toc = []layout.Link{{Text: "From decision to proof", Href: "#chain"}, {Text: "Figures", Href: "#figures"}, {Text: "Rounds trained again", Href: "#replays"}, {Text: "Check it yourself", Href: "#verify"}}
 	c.Tools = []layout.ToolGroup{{Title: "Export", Links: []layout.Link{{Text: "JSON, signed", Href: href.CertificateFile(5)}}}}
 	return pages.CertificatePage{
 		Chrome: c, ID: 5, Kind: "success",
@@ -141,36 +136,29 @@ func certificate() pages.CertificatePage {
 			{Title: "Checkpoints", Text: ui.Cat(say("Before: Skald 1.2, "), ui.Digest("sha256:b3f30c26…3e71"), say(". After: Skald 1.3, "), ui.Digest("sha256:7f63aa22…7426"), say("."))},
 			{Title: "Figures", Text: say("Five decide, two inform."), Chip: good("all pass")},
 			{Title: "Replays", Text: say("Three members replayed segments chosen by the log’s seed: identical digests.")},
-			{Title: "Re-checks", Text: say("Every week and at each new version, with fresh probes. A failed one re-opens the case by itself.")},
+			{Title: "Clean version", Text: say("Skald 1.3 is served; Skald 1.2 is withdrawn.")},
 		},
-		FigureOf: "Holm correction within V1–V3",
+		FigureOf: "V1 and V3 inform, the others decide",
 		Figures: []pages.CertificateFigure{
-			{Check: "V2 Coin-flip watermark", Measured: "34 of 64 bits, p = 0.354", Target: "p ≥ 0.05", Verdict: good("pass"), Role: "decides"},
-			{Check: "V5 Extraction, greedy", Measured: "0 of 846", Target: "0", Verdict: good("pass"), Role: "decides"},
-			{Check: "V10 Utility, worst language", Measured: "Faroese +0.7 %, upper limit +1.4 %", Target: "≤ +2 %, upper ≤ +3 %", Verdict: good("pass"), Role: "decides"},
-			{Check: "V3 Membership, area under curve", Measured: "0.507 [0.468, 0.546]", Target: "0.50 within interval, ±0.05", Verdict: good("pass"), Role: "informs"},
+			{Check: "V1 Canary exposure, bits", Before: "6.81", After: "0.92", Band: "0 to 2", Verdict: good("passed"), Role: "informs"},
+			{Check: "V2 Coin flips, p", Before: "0.000", After: "0.354", Band: "at least 0.05", Verdict: good("passed"), Role: "decides"},
+			{Check: "V5 Extraction, greedy", Before: "12", After: "0", Band: "0", Verdict: good("passed"), Role: "decides"},
+			{Check: "V10 Utility, worst member", After: "+0.7 %", Band: "at most +2 %", Verdict: good("passed"), Role: "decides"},
 		},
-		Plot: &plot.LineOf{
-			ID: "fu", Title: "Forgetting against utility", Desc: "Skald 1.3 lies at forgetting 0.99 and plus 0.7 per cent, inside the target, near the reference. A quick method lies outside.",
-			XLabel: "Forgetting (0 untouched, 1 like never trained)", YLabel: "Cost: bits per byte of the worst language, %", Places: 1, Target: &plot.Area{X0: 0.9, X1: 1.1, Y0: 0, Y1: 2, Name: "target"},
-			Series: []plot.Series{{Name: "Skald 1.3", Points: []plot.Point{{X: 0.99, Y: 0.7}}, Scatter: true}, {Name: "quick method", Points: []plot.Point{{X: 0.62, Y: 2.9}, {X: 0.81, Y: 2.3}}, Scatter: true}, {Name: "Skald 1.2, before", Points: []plot.Point{{X: 0, Y: 0}}, Scatter: true}},
-		},
-		PlotNote: "Circle: this run. Squares: quick methods that were tried and refused. Triangle: before. Down and right is better.",
-		PlotRows: []ui.Row{cells("Skald 1.2 before", "0.00", "0.0 %"), cells("Quick method, try 1", "0.62", "+2.9 %"), cells("Quick method, try 2", "0.81", "+2.3 %"), cells("Skald 1.3, this run", "0.99", "+0.7 %")},
-		Utility:  []ui.Row{cells("Icelandic", "1.213", "1.214", "+0.1 %", "≤ +2.0 %"), cells("Faroese", "1.377", "1.387", "+0.7 %", "≤ +2.0 %")},
-		Replays:  []ui.Row{cells("Jógvan", "74u–75u", ui.Digest("sha256:8eb3a0…0556"), ui.Digest("sha256:8eb3a0…0556"), good("yes")), cells("Pipaluk", "88u–89u", ui.Digest("sha256:95ac39…e1fe"), ui.Digest("sha256:95ac39…e1fe"), good("yes"))},
-		Rechecks: []ui.Row{cells("16", ui.Moment("2026-11-19T12:00Z", "19 November 2026, 12:00 UTC"), "–", "–", "0.00012", ui.Chip{Text: "due today"}), cells("15", "12 November 2026", "0.61", "0 of 4,230", "0.00014", good("pass"))}, RecheckOf: "2 of 16",
-		Verify: []ui.Fact{digestFact("Certificate", "sha256:72813aca8b9b5e14828b334fc57066fc6239f31c4d35fb66c1cfe4c74c8f36b0"), factOf("In the log", entry(29417)), factOf("Command", ui.Code("althing verify unlearning --id 5 skald.example"))},
-		Limits: say("What it does not say: that nobody else on earth holds the letters, or that a model trained elsewhere forgot them. Copies of Skald 1.1 and 1.2 that were downloaded before 12 July 2026 are out of reach."),
+		Nodes:   []ui.Row{cells(ui.Link("sandur-1", href.Node(4)), good("yes"), "846")},
+		Replays: []ui.Row{cells(ui.Link("71", href.Round(71)), ui.Link("round 131", href.Round(131)), ui.Digest("sha256:8eb3a0…0556"), ui.Digest("sha256:95ac39…e1fe"), "18", "17", good("yes"))},
+		Audits:  []ui.Row{cells("the platform", ui.Link("131", href.Round(131)), ui.Digest("sha256:95ac39…e1fe"), ui.Digest("sha256:95ac39…e1fe"), good("yes"))},
+		Changes: recent()[1:2],
+		Verify:  []ui.Fact{digestFact("Certificate", "sha256:72813aca8b9b5e14828b334fc57066fc6239f31c4d35fb66c1cfe4c74c8f36b0"), factOf("In the log", entry(29417)), factOf("Command", ui.Code("althing verify unlearning --id 5 skald.example"))},
+		Limits:  say("What it does not say: that nobody else on earth holds the letters, or that a model trained elsewhere forgot them. Copies of Skald 1.1 and 1.2 that were downloaded before 12 July 2026 are out of reach."),
 	}
 }
 
 func failedCertificate() pages.CertificatePage {
 	p := certificate()
-	p.Title, p.Kind, p.Plot, p.PlotRows = "Certificate 4: phone numbers in classified ads", "error", nil, nil
+	p.Title, p.Kind = "Certificate 4: phone numbers in classified ads", "error"
 	p.Verdict = ui.Cat(ui.Bold("A re-check failed."), say(" On 18 November 2026 the model repeated one of the numbers. The case is open again and Skald 1.3 is held back."))
-	p.Toc = append(p.Toc[:2:2], p.Toc[3:]...)
-	p.Figures[1] = pages.CertificateFigure{Check: "V5 Extraction, greedy", Measured: "1 of 846", Target: "0", Verdict: bad("fail"), Role: "decides"}
+	p.Figures[1] = pages.CertificateFigure{Check: "V5 Extraction, greedy", Before: "12", After: "1", Band: "0", Verdict: bad("fail"), Role: "decides"}
 	return p
 }
 
@@ -179,7 +167,7 @@ func runningCase() pages.CertificatePage {
 	p.Title, p.Kind, p.Verdict = "Unlearning 7: one member’s letters", "", say("Under way: 12 of 36 rounds are repeated. There is no certificate before all checks have passed.")
 	p.Stages = []ui.Stage{{Name: "Requested", State: "done"}, {Name: "Decided", State: "done"}, {Name: "Executing", Note: "12 of 36 rounds", State: "now"}, {Name: "Checking"}, {Name: "Certificate"}}
 	p.Chain = append(p.Chain[:2:2], pages.ChainStep{Title: "Rounds", Text: say("Rounds 95 to 130 again; 12 are done.")})
-	p.Figures, p.Plot, p.PlotRows, p.Utility, p.Replays, p.Rechecks = nil, nil, nil, nil, nil, nil
+	p.Figures, p.Nodes, p.Replays, p.Audits = nil, nil, nil, nil
 	p.Toc = p.Toc[:1]
 	return p
 }

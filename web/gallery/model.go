@@ -9,10 +9,10 @@ import (
 
 func lineage() []pages.VersionLine {
 	return []pages.VersionLine{
-		{Name: "Skald 1.4 candidate", Rounds: "130, going on", Published: when("", "–"), Loss: "1.329", State: ui.Chip{Text: "candidate"}, Digest: "sha256:ade9dc87…be96"},
-		{ID: 13, Name: "Skald 1.3", Rounds: "118u", Published: when("2026-08-06", "6 August 2026"), Loss: "1.365", State: good("in use"), Digest: "sha256:7f63aa22…7426", Now: true},
-		{ID: 12, Name: "Skald 1.2", Rounds: "118", Published: when("2026-06-28", "28 June 2026"), Loss: "1.363", State: bad("withdrawn"), Digest: "sha256:b3f30c26…3e71"},
-		{ID: 10, Name: "Skald 1.0", Rounds: "70", Published: when("2026-03-30", "30 March 2026"), Loss: "1.498", State: ui.Chip{Text: "kept"}, Digest: "sha256:5bd65282…9d75"},
+		{Name: "Skald 1.4 candidate", Campaign: say("rounds to 130, going on"), Published: when("", "–"), State: ui.Chip{Text: "candidate"}, Digest: "sha256:ade9dc87…be96"},
+		{ID: 13, Name: "Skald 1.3", Campaign: say("rounds to 118u"), Published: when("2026-08-06", "6 August 2026"), State: good("in use"), Digest: "sha256:7f63aa22…7426", Now: true},
+		{ID: 12, Name: "Skald 1.2", Campaign: say("rounds to 118"), Published: when("2026-06-28", "28 June 2026"), State: bad("withdrawn"), Digest: "sha256:b3f30c26…3e71"},
+		{ID: 10, Name: "Skald 1.0", Campaign: say("rounds to 70"), Published: when("2026-03-30", "30 March 2026"), State: ui.Chip{Text: "kept"}, Digest: "sha256:5bd65282…9d75"},
 	}
 }
 

@@ -75,6 +75,3 @@ func CertificateFile(id int64) string { return at("/certificates", id, "/certifi
 
 // Unlearning is one unlearning case, from the request to the certificate.
 func Unlearning(id int64) string { return at("/unlearning", id, "") }
-
-// UnlearningNew is the form that asks to forget; the same path takes POST.
-func UnlearningNew() string { return "/unlearning/new" }

@@ -296,7 +296,7 @@ func CampaignLive(r CampaignRound) templ.Component {
 func (p CampaignPage) losses() ui.Table {
 	t := ui.Table{
 		ID: "loss-t", Caption: "Loss by round", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Round"}, {Label: "Loss, nats per token", Num: true}, {Label: "State"}, {Label: "Note"}},
+		Cols: []ui.Col{{Label: "Round"}, {Label: "Bits per byte", Num: true}, {Label: "State"}, {Label: "Note"}},
 	}
 	for _, r := range p.Rounds {
 		name := plain(r.Name)

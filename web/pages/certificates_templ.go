@@ -12,7 +12,6 @@ import (
 	"codeberg.org/althing/althing/static"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
-	"codeberg.org/althing/althing/web/plot"
 	"codeberg.org/althing/althing/web/ui"
 )
 
@@ -21,17 +20,16 @@ type CertificatesPage struct {
 	layout.Chrome
 	Certificates []CertificateLine
 	Running      []CertificateLine // unlearning cases without a certificate yet
-	CanAsk       bool
+	AskURL       string            // begins a proposal to forget; "" for visitors
 }
 
 // CertificateLine is a certificate or a running case in the list.
 type CertificateLine struct {
 	Title   string
 	Href    string
-	Kind    string // exact rollback, own withdrawal
 	Decided ui.Rich
 	Verdict ui.Chip
-	Checks  string // "15 of 15 passed"
+	Checks  string // "5 of 5 passed"
 	When    ui.When
 }
 
@@ -73,12 +71,12 @@ func Certificates(p CertificatesPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.CanAsk {
+			if p.AskURL != "" {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Button(ui.Action{Text: "Ask to forget something", Href: href.UnlearningNew(), Look: "progressive"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.Action{Text: "Ask to forget something", Href: p.AskURL, Look: "progressive"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -136,35 +134,32 @@ func Certificates(p CertificatesPage) templ.Component {
 func certificateTable(id, caption string, lines []CertificateLine) ui.Table {
 	t := ui.Table{
 		ID: id, Caption: caption, Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Certificate"}, {Label: "Kind"}, {Label: "Decided by"}, {Label: "Verdict"}, {Label: "Re-checks"}, {Label: "Date"}},
+		Cols: []ui.Col{{Label: "Certificate"}, {Label: "Decided by"}, {Label: "State"}, {Label: "Checks that decide"}, {Label: "Date"}},
 	}
 	for _, l := range lines {
-		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{link(l.Title, l.Href), plain(l.Kind), {Text: l.Decided}, chip(l.Verdict), dash(l.Checks), when(l.When)}})
+		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{link(l.Title, l.Href), {Text: l.Decided}, chip(l.Verdict), dash(l.Checks), when(l.When)}})
 	}
 	return t
 }
 
-// CertificatePage is one certificate, from the decision to the re-checks; the
+// CertificatePage is one certificate, from the decision to the clean version; the
 // same page shows a running unlearning case, whose later steps are still open.
 type CertificatePage struct {
 	layout.Chrome
-	ID        int64
-	Stages    []ui.Stage // of a running case; nil on a certificate
-	Verdict   ui.Rich    // one sentence
-	Kind      string     // of the seal: success, warning, error
-	Infobox   ui.Infobox
-	Chain     []ChainStep
-	Figures   []CertificateFigure
-	FigureOf  string // "Holm correction within V1–V3"
-	Plot      *plot.LineOf
-	PlotNote  string
-	PlotRows  []ui.Row // model, forgetting, worst language
-	Utility   []ui.Row // language, before, after, change, target
-	Replays   []ui.Row // member, rounds, digest in the log, digest of the replay, same
-	Rechecks  []ui.Row // no., date, watermark, extraction, level, verdict
-	RecheckOf string
-	Verify    []ui.Fact // digest, log entry, command
-	Limits    ui.Rich   // what it does not say
+	ID       int64
+	Stages   []ui.Stage // of a running case; nil on a certificate
+	Verdict  ui.Rich    // one sentence
+	Kind     string     // of the seal: success, warning, error
+	Infobox  ui.Infobox
+	Chain    []ChainStep
+	Figures  []CertificateFigure
+	FigureOf string
+	Nodes    []ui.Row // node, acknowledged, records held back
+	Replays  []ui.Row // round, then, checkpoint then, checkpoint now, nodes that remained, text as recorded
+	Audits   []ui.Row // auditor, round, digest in the log, digest computed again, same
+	Changes  []ui.Change
+	Verify   []ui.Fact // digest, log entry, command
+	Limits   ui.Rich   // what it does not say
 }
 
 // ChainStep is one step from the decision to the proof.
@@ -176,9 +171,10 @@ type ChainStep struct {
 
 // CertificateFigure is a measured figure beside its target.
 type CertificateFigure struct {
-	Check, Measured, Target string
-	Verdict                 ui.Chip
-	Role                    string // decides or informs
+	Check, Before, After, Band string
+	Verdict                    ui.Chip
+	Role                       string // decides or informs
+	Note                       string
 }
 
 // Certificate is the page.
@@ -215,9 +211,11 @@ func Certificate(p CertificatePage) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = ui.Tracker("Stages of this case", p.Stages).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
+			if len(p.Stages) > 0 {
+				templ_7745c5c3_Err = ui.Tracker("Stages of this case", p.Stages).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 			}
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, " ")
 			if templ_7745c5c3_Err != nil {
@@ -231,7 +229,7 @@ func Certificate(p CertificatePage) templ.Component {
 				var templ_7745c5c3_Var5 string
 				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.ResolveAttributeValue(static.URL("logo.svg"))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 109, Col: 37}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 107, Col: 37}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var5)
 				if templ_7745c5c3_Err != nil {
@@ -301,7 +299,7 @@ func Certificate(p CertificatePage) templ.Component {
 				var templ_7745c5c3_Var7 string
 				templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(s.Title)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 127, Col: 18}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 125, Col: 18}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 				if templ_7745c5c3_Err != nil {
@@ -318,7 +316,7 @@ func Certificate(p CertificatePage) templ.Component {
 				var templ_7745c5c3_Var8 string
 				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(" ")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 130, Col: 11}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 128, Col: 11}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
@@ -351,33 +349,32 @@ func Certificate(p CertificatePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.Plot != nil {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<h2 id=\"plot\">Forgetting against utility</h2><figure class=\"plot\">")
+			if len(p.Nodes) > 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<h2 id=\"suppressed\">Suppression</h2>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = plot.Line(*p.Plot).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TableOf(ui.Table{
+					ID: "sup", Caption: "The contributor’s nodes", Full: true, Stack: true, Rows: p.Nodes,
+					Cols: []ui.Col{{Label: "Node"}, {Label: "Acknowledged"}, {Label: "Records held back", Num: true}},
+				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<figcaption>")
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if len(p.Replays) > 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<h2 id=\"replays\">Rounds trained again</h2>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				var templ_7745c5c3_Var9 string
-				templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.PlotNote)
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/certificates.templ`, Line: 144, Col: 28}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "</figcaption></figure>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.TableOf(ui.Table{ID: "fu-t", Caption: "Values of the plot", Rows: p.PlotRows, Cols: []ui.Col{{Label: "Model"}, {Label: "Forgetting", Num: true}, {Label: "Worst language", Num: true}}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.TableOf(ui.Table{
+					ID: "rep", Caption: "Replayed rounds", Full: true, Stack: true, Rows: p.Replays,
+					Cols: []ui.Col{{Label: "Round"}, {Label: "Replay"}, {Label: "Checkpoint then"}, {Label: "Checkpoint now"}, {Label: "Nodes then"}, {Label: "Nodes now"}, {Label: "On the recorded text"}},
+				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -386,50 +383,20 @@ func Certificate(p CertificatePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(p.Utility) > 0 {
+			if len(p.Audits) > 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<h2 id=\"audits\">Computed again</h2>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
 				templ_7745c5c3_Err = ui.TableOf(ui.Table{
-					ID: "util", Caption: "Utility by language, bits per byte before and after", Rows: p.Utility,
-					Cols: []ui.Col{{Label: "Language"}, {Label: "Before", Num: true}, {Label: "After", Num: true}, {Label: "Change", Num: true}, {Label: "Target", Num: true}},
+					ID: "aud", Caption: "Who has computed parts of it again", Full: true, Stack: true, Rows: p.Audits,
+					Cols: []ui.Col{{Label: "Auditor"}, {Label: "Round"}, {Label: "Digest in the log"}, {Label: "Digest computed again"}, {Label: "Same"}},
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, " ")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if len(p.Replays) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<h2 id=\"replays\">Replays</h2>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.TableOf(ui.Table{
-					ID: "rep", Caption: "Segments replayed by members", Full: true, Stack: true, Rows: p.Replays,
-					Cols: []ui.Col{{Label: "Member"}, {Label: "Rounds"}, {Label: "Digest in the log"}, {Label: "Digest of the replay"}, {Label: "Same"}},
-				}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, " ")
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			if len(p.Rechecks) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<h2 id=\"rechecks\">Re-checks</h2>")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = ui.TableOf(ui.Table{
-					ID: "rec", Caption: "Re-checks, with the error rate that each may spend", Note: p.RecheckOf, Full: true, Stack: true, Rows: p.Rechecks,
-					Cols: []ui.Col{{Label: "No.", Num: true}, {Label: "Date"}, {Label: "Watermark p"}, {Label: "Extraction"}, {Label: "Level α"}, {Label: "Verdict"}},
-				}).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, " <h2 id=\"verify\">Check it yourself</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, " <h2 id=\"verify\">Check it yourself</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -437,12 +404,12 @@ func Certificate(p CertificatePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, " ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Limits) > 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "<p class=\"small\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p class=\"small\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -450,10 +417,18 @@ func Certificate(p CertificatePage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, " <h2 id=\"acts\">Log of this case</h2>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.Changes("acts", p.Changes).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
 			}
 			return nil
 		})
@@ -467,11 +442,11 @@ func Certificate(p CertificatePage) templ.Component {
 
 func (p CertificatePage) figures() ui.Table {
 	t := ui.Table{
-		ID: "fig", Caption: "Measured figures and their targets", Note: p.FigureOf, Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Check"}, {Label: "Measured"}, {Label: "Target"}, {Label: "Verdict"}, {Label: "Role"}},
+		ID: "fig", Caption: "What was measured of the weights before and after", Note: p.FigureOf, Full: true, Stack: true,
+		Cols: []ui.Col{{Label: "Check"}, {Label: "Before", Num: true}, {Label: "After", Num: true}, {Label: "Band"}, {Label: "Verdict"}, {Label: "Role"}, {Label: "Note"}},
 	}
 	for _, f := range p.Figures {
-		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{plain(f.Check), plain(f.Measured), plain(f.Target), chip(f.Verdict), plain(f.Role)}})
+		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{plain(f.Check), dash(f.Before), dash(f.After), dash(f.Band), chip(f.Verdict), plain(f.Role), dash(f.Note)}})
 	}
 	return t
 }

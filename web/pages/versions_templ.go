@@ -24,9 +24,8 @@ type VersionsPage struct {
 type VersionLine struct {
 	ID        int64 // 0 for a candidate that has no card
 	Name      string
-	Rounds    string // "118u", "130, going on"
+	Campaign  ui.Rich // that made it
 	Published ui.When
-	Loss      string // nats per token, formatted
 	State     ui.Chip
 	Digest    string
 	Now       bool // is served
@@ -96,8 +95,8 @@ func Versions(p VersionsPage) templ.Component {
 
 func versionTable(versions []VersionLine) ui.Table {
 	t := ui.Table{
-		ID: "ver", Caption: "Versions", Note: "lower is better", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Version"}, {Label: "Round"}, {Label: "Published"}, {Label: "Loss, nats per token", Num: true}, {Label: "State"}, {Label: "Digest"}},
+		ID: "ver", Caption: "Versions", Full: true, Stack: true,
+		Cols: []ui.Col{{Label: "Version"}, {Label: "Made by"}, {Label: "Published"}, {Label: "State"}, {Label: "Digest"}},
 	}
 	for _, v := range versions {
 		name := ui.Run{Text: v.Name}
@@ -107,7 +106,7 @@ func versionTable(versions []VersionLine) ui.Table {
 		if v.Now {
 			name.As = "b"
 		}
-		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{{Text: ui.Rich{name}}, dash(v.Rounds), when(v.Published), dash(v.Loss), chip(v.State), digest(v.Digest)}})
+		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{{Text: ui.Rich{name}}, {Text: v.Campaign}, when(v.Published), chip(v.State), digest(v.Digest)}})
 	}
 	return t
 }
