@@ -229,10 +229,14 @@ func (s *site) foundWith(t testing.TB, founder *person, more url.Values) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	founder.get("/founding?secret="+founding.FindStringSubmatch(link)[1]).send("/founding", url.Values{
+	values := url.Values{
 		"name": {"The Skald community"}, "purpose": {"To test."}, "model": {"Skald"},
 		"class.2.discussion": {"0"}, "class.2.voting": {"3600"}, "class.2.waiting": {"0"}, "proposals.sponsors": {"1"},
-	}).want(http.StatusOK, "The Skald community")
+	}
+	for name, v := range more {
+		values[name] = v
+	}
+	founder.get("/founding?secret="+founding.FindStringSubmatch(link)[1]).send("/founding", values).want(http.StatusOK, "The Skald community")
 	for s.visitor(t).get("/wiki/Help").status != http.StatusOK { // a job writes the first pages
 		if t.Context().Err() != nil {
 			t.Fatal("the first pages were never written")

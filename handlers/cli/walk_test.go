@@ -63,10 +63,15 @@ func (b *browser) run(what string, actions ...chromedp.Action) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
-		var at, text string
-		_ = chromedp.Run(b.ctx, chromedp.Location(&at), chromedp.Text("main", &text, chromedp.ByQuery))
-		b.t.Fatalf("%s: %v; at %s the page says: %.600s", what, err, at, strings.Join(strings.Fields(text), " "))
+		b.fail(what, err)
 	}
+}
+
+func (b *browser) fail(what string, err error) {
+	b.t.Helper()
+	var at, text string
+	_ = chromedp.Run(b.ctx, chromedp.Location(&at), chromedp.Text("main", &text, chromedp.ByQuery))
+	b.t.Fatalf("%s: %v; at %s the page says: %.600s", what, err, at, strings.Join(strings.Fields(text), " "))
 }
 
 func (b *browser) open(path string) {
@@ -86,7 +91,17 @@ func (b *browser) fill(values ...string) {
 // press clicks what a selector finds and waits for the page that answers.
 func (b *browser) press(selector string) {
 	b.t.Helper()
-	b.run("press "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery), chromedp.WaitVisible("main", chromedp.ByQuery))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+		b.fail("press "+selector, err)
+	}
+}
+
+// tick clicks what a selector finds on this page.
+func (b *browser) tick(selector string) {
+	b.t.Helper()
+	b.run("tick "+selector, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
 }
 
 // sees reloads the page until its text holds all the words, as a person does
@@ -109,7 +124,12 @@ func (b *browser) sees(words ...string) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("the page never says %q, but: %.900s", missing, strings.Join(strings.Fields(text), " "))
 		}
-		b.run("reload", chromedp.Reload())
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		_, err := chromedp.RunResponse(ctx, chromedp.Reload())
+		cancel()
+		if err != nil {
+			b.fail("reload", err)
+		}
 	}
 }
 
@@ -155,7 +175,7 @@ func TestWalkInABrowser(t *testing.T) {
 			b.sees("Ask here.")
 			b.open("/proposals/new")
 			b.fill("title", "Vote for a day", "text", "Eight seconds are few.", "policy.changes", "class.2.voting = 1d")
-			b.press(`main input[name="motion"][value="policy"]`)
+			b.tick(`main input[name="motion"][value="policy"]`)
 			b.press(`main form button[value="save"]`)
 			b.sees("Vote for a day", "draft")
 			founder.get("/proposals/1").send("/proposals/1/sponsors", nil)
@@ -163,7 +183,7 @@ func TestWalkInABrowser(t *testing.T) {
 			b.press(`main form[action="/proposals/1/state"] button[value="table"]`)
 			b.sees("Your ballot")
 			b.shot(fmt.Sprintf("walk-%v-vote", script))
-			b.press(`main input[name="choice"][value="yes"]`)
+			b.tick(`main input[name="choice"][value="yes"]`)
 			b.fill("reason", "A day is <b>fair</b>.")
 			b.press(`main form[action="/proposals/1/ballot"] button`)
 			b.sees("Your ballot now says yes", "A day is <b>fair</b>.")
