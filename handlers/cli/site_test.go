@@ -92,7 +92,11 @@ func (p *person) do(req *http.Request) *person {
 		p.t.Fatal(err)
 	}
 	p.at, p.status, p.body = res.Request.URL, res.StatusCode, string(data)
-	if p.page, err = html.Parse(strings.NewReader(p.body)); err != nil {
+	markup := p.body
+	if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+		markup = "" // a file
+	}
+	if p.page, err = html.Parse(strings.NewReader(markup)); err != nil {
 		p.t.Fatal(err)
 	}
 	return p
