@@ -106,6 +106,28 @@ func (b *browser) do(req *http.Request) (*page, error) {
 	return &page{res.StatusCode, res.Request.URL, root}, nil
 }
 
+// file reads an address that is no page.
+func (b *browser) file(ctx context.Context, address string) ([]byte, error) {
+	to, err := b.base.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", address, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", address, err)
+	}
+	res, err := b.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", to.Path, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = &refusal{res.StatusCode, to.Path, string(data[:min(len(data), 200)])}
+	}
+	return data, err
+}
+
 // entry is what is typed into one field.
 type entry struct{ name, value string }
 

@@ -148,3 +148,15 @@ func TestBrowserKeepsCookiesAndFollows(t *testing.T) {
 		t.Errorf("open what is not there: got %v, want 404", err)
 	}
 }
+
+func TestOutcomes(t *testing.T) {
+	got, err := outcomes([]byte("round,state,loss_of_campaign_base,loss_after,byte_frequencies\n1,rejected,1.7,1.9,3.6\n1,accepted,1.7,1.6,3.6\n2,collecting,,,\n"))
+	if err != nil || len(got) != 1 || got[0] != (outcome{1.7, 1.6, 3.6}) {
+		t.Errorf("outcomes: got %v, %v, want the one accepted round", got, err)
+	}
+	for _, data := range []string{"", "round,state\n1,accepted\n", "state,loss_of_campaign_base,loss_after,byte_frequencies\naccepted,1,–,1\n"} {
+		if got, err := outcomes([]byte(data)); err == nil {
+			t.Errorf("outcomes of %q: got %v and no error", data, got)
+		}
+	}
+}

@@ -1,12 +1,12 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/net/html/atom"
@@ -121,37 +121,75 @@ func (s *story) train(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	last := seen[len(seen)-1]
 	s.TrainingSeconds = time.Since(s.trainFrom).Seconds()
-	s.Rounds = len(seen)
-	s.LossFirst, s.LossLast = seen[0], seen[len(seen)-1]
+	s.Rounds, s.LossFirst, s.LossLast, s.UnigramEntropy = len(seen), last.base, last.loss, last.unigram
 	s.TokensPerSecond = float64((4+(s.Rounds-1)*5)*stepsEach*batchTokens) / s.TrainingSeconds
 	return fmt.Sprintf("%d rounds, loss %.3f → %.3f nats per byte", s.Rounds, s.LossFirst, s.LossLast), nil
 }
 
-// follow reads the page of a campaign until so many rounds are accepted and
-// returns their losses in nats per byte.
-func (s *story) follow(ctx context.Context, address, name string, want int) ([]float64, error) {
-	var losses []float64
-	_, err := s.people[founder].until(ctx, address, 10*time.Minute, func(p *page) (bool, error) {
-		losses = losses[:0]
-		for _, row := range p.table("Loss by round") {
-			if len(row) < 3 || !strings.Contains(row[2], "accepted") {
-				continue
-			}
-			bits, err := strconv.ParseFloat(row[1], 64)
-			if err != nil {
-				return false, fmt.Errorf("the loss of round %s is %q", row[0], row[1])
-			}
-			losses = append(losses, bits*math.Ln2)
+// outcome is an accepted round as the campaign's file lists it; losses are in
+// nats per token, and a token is a byte.
+type outcome struct {
+	base, loss, unigram float64 // of the campaign's base, after the round, by byte frequencies alone
+}
+
+// follow reads the file of a campaign's losses until so many rounds are
+// accepted.
+func (s *story) follow(ctx context.Context, address, name string, want int) ([]outcome, error) {
+	reader := s.people[founder]
+	var seen []outcome
+	_, err := reader.until(ctx, address, 10*time.Minute, func(p *page) (bool, error) {
+		file := p.link("Loss by round as CSV")
+		if file == "" {
+			return false, fmt.Errorf("%s does not link to its losses", address)
 		}
-		words := fmt.Sprintf("%d of %d rounds", len(losses), want)
-		if len(losses) > 0 {
-			words += fmt.Sprintf(", loss %.3f", losses[len(losses)-1])
+		data, err := reader.file(ctx, file)
+		if err != nil {
+			return false, err
 		}
-		s.screen.bar(name, len(losses), want, words)
-		return len(losses) >= want, s.running.ended()
+		if seen, err = outcomes(data); err != nil {
+			return false, fmt.Errorf("read %s: %w", file, err)
+		}
+		words := fmt.Sprintf("%d of %d rounds", len(seen), want)
+		if len(seen) > 0 {
+			words += fmt.Sprintf(", loss %.3f", seen[len(seen)-1].loss)
+		}
+		s.screen.bar(name, len(seen), want, words)
+		return len(seen) >= want, s.running.ended()
 	})
-	return losses, err
+	return seen, err
+}
+
+// outcomes reads the accepted rounds of a file of losses.
+func outcomes(data []byte) ([]outcome, error) {
+	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return nil, fmt.Errorf("no table: %w", err)
+	}
+	column := map[string]int{}
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	var list []outcome
+	for _, name := range []string{"state", "loss_of_campaign_base", "loss_after", "byte_frequencies"} {
+		if _, ok := column[name]; !ok {
+			return nil, fmt.Errorf("there is no column %q in %q", name, rows[0])
+		}
+	}
+	for _, row := range rows[1:] {
+		if row[column["state"]] != "accepted" {
+			continue
+		}
+		var o outcome
+		for name, to := range map[string]*float64{"loss_of_campaign_base": &o.base, "loss_after": &o.loss, "byte_frequencies": &o.unigram} {
+			if *to, err = strconv.ParseFloat(row[column[name]], 64); err != nil {
+				return nil, fmt.Errorf("%s of an accepted round: %w", name, err)
+			}
+		}
+		list = append(list, o)
+	}
+	return list, nil
 }
 
 // published waits for the version of the campaign and reads its card.

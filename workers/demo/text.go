@@ -14,13 +14,13 @@ import (
 	"codeberg.org/althing/althing/training/founding/gosource"
 )
 
-// How much text a node gets. A record is a file here; of 640, about 64 become
-// validation records and 32 twins. Measurements need 20 of either, and which
-// key splits them is not known beforehand: fewer than 20 twins come out once
-// in a hundred nodes. All of it is measured within seconds.
+// How much text a node gets. A record is a file here; of 400, about 40 become
+// validation records, of which a measurement needs 20: by chance fewer come out
+// once in some thousand nodes. Of the 800 of the last node about 40 become
+// twins, and 20 of them are needed too. All of it is measured within seconds.
 const (
-	recordsPerNode = 640
-	recordBytes    = 320 // of a record at least, and at most three times as many
+	recordsPerNode = 400
+	recordBytes    = 300 // of a record at least, and at most three times as many
 	leaverRecords  = 2 * recordsPerNode
 )
 
