@@ -23,6 +23,10 @@ type candidate struct {
 // maxCohort keeps the list of a cohort within one entry of the log.
 const maxCohort = 4000
 
+// lookAgain is how long a round that has too few nodes waits before it counts
+// them again.
+const lookAgain = 5 * time.Second
+
 // Open draws the cohort of a round and asks its nodes: the act of the job that
 // the plan of the round inserted. While too few nodes are there the round is
 // selecting and Open answers ErrWaiting; when that lasts for the round's
@@ -57,6 +61,10 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 			return nil, ErrWaiting
 		}
 		if err := s.move(ctx, tx, r, Selecting, ""); err != nil {
+			return nil, err
+		}
+		// this act completes the job that ran it, so another has to look again
+		if err := tx.EnqueueAt(ctx, OpenArgs{Round: r.ID}, tx.Now(ctx).Add(lookAgain)); err != nil {
 			return nil, err
 		}
 		return RoundWaits{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Eligible: len(found), Wanted: c.Recipe.Cohort}, nil

@@ -375,8 +375,12 @@ func TestRoundWaitsForNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := o.running().ID
+	before := o.Jobs("open-round")
 	if err := o.Rounds.Open(t.Context(), job, id); err != nil {
 		t.Fatal(err)
+	}
+	if after := o.Jobs("open-round"); after != before+1 { // the job that opened it is completed by the act
+		t.Errorf("jobs that will look again: got %d, want %d", after, before+1)
 	}
 	o.want(id, rounds.Selecting) // two nodes of one member; the other's text is too short
 	if err := o.Rounds.Open(t.Context(), job, id); !errors.Is(err, rounds.ErrWaiting) {
