@@ -84,7 +84,7 @@ func (s *Site) campaign(_ http.ResponseWriter, r *http.Request) (answer, error) 
 		return answer{}, err
 	}
 	v.chrome, err = s.chrome(r, layout.Chrome{
-		Title: fmt.Sprintf("Campaign %d", v.ID), Section: href.Campaigns(), Live: v.State == rounds.Running,
+		Title: fmt.Sprintf("Campaign %d: %s", v.ID, campaignTitle(v.Campaign, v.names)), Section: href.Campaigns(), Live: v.State == rounds.Running,
 		Tools: []layout.ToolGroup{{Title: "Export", Links: []layout.Link{{Text: "Loss as CSV", Href: href.CampaignLoss(int64(v.ID))}}}},
 	})
 	if err != nil {

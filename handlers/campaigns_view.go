@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -21,7 +22,7 @@ import (
 func campaignChip(c rounds.Campaign) ui.Chip {
 	switch {
 	case c.State == rounds.Running:
-		return ui.Chip{Text: "running", Kind: "warning"}
+		return ui.Chip{Text: "running"}
 	case c.State == rounds.Stopped:
 		return ui.Chip{Text: "stopped", Kind: "error"}
 	case c.Withheld:
@@ -43,7 +44,7 @@ func campaignTitle(c rounds.Campaign, names map[governance.Ref]string) string {
 		return fmt.Sprintf("campaign %d again, without a contributor's records", c.Replays)
 	}
 	if name := names[proposalRef(c.Proposal)]; name != "" {
-		return name
+		return strings.TrimPrefix(name, fmt.Sprintf("Proposal %d: ", c.Proposal))
 	}
 	return "training"
 }
@@ -97,8 +98,7 @@ func entryLink(index int64) ui.Rich {
 }
 
 func (v campaignView) lead() ui.Rich {
-	by := ui.Link(campaignTitle(v.Campaign, v.names), href.Proposal(int64(v.Proposal)))
-	lead := ui.Cat(ui.Plain("Decided by proposal "+v.Proposal.String()+", “"), by, ui.Plain("”. "))
+	lead := ui.Cat(ui.Plain("Decided by "), link(proposalRef(v.Proposal), v.names), ui.Plain(". "))
 	if v.Replays != 0 {
 		lead = ui.Cat(ui.Plain("Trains "), ui.Link("campaign "+v.Replays.String(), href.Campaign(int64(v.Replays))),
 			ui.Plain(fmt.Sprintf(" again from round %d, with the same cohorts, seeds and text, without the nodes of one contributor, for ", v.ReplaysFrom)),

@@ -71,7 +71,7 @@ func nodeLines(list []nodes.Node, names map[governance.Ref]string, reader govern
 		owner := link(memberRef(n.Owner), names)[0]
 		lines[i] = pages.NodeLine{
 			ID: int64(n.ID), Name: n.Name, Owner: owner.Text, OwnerURL: owner.Href, Hardware: hardware(n.Capabilities),
-			State: nodeState(n, now), Updates: int(n.Accepted), Seen: seen(n), Self: n.Owner == reader,
+			State: nodeState(n, now), Reports: int(n.Accepted), Seen: seen(n), Self: n.Owner == reader,
 		}
 	}
 	return lines
@@ -125,7 +125,7 @@ type nodeView struct {
 
 func (v nodeView) page() pages.NodePage {
 	p := pages.NodePage{
-		Chrome: v.chrome, Lead: ui.Cat(ui.Plain("A node of "), link(memberRef(v.Owner), v.names), ui.Plain(". Its text never leaves it.")),
+		Chrome: v.chrome, Lead: ui.Cat(ui.Plain("A node of "), link(memberRef(v.Owner), v.names), ui.Plain(". Its text stays on it; what leaves can reveal parts of it.")),
 		Infobox: v.infobox(), Changes: changeLines(v.changes, v.names),
 	}
 	for _, r := range v.parts {

@@ -25,17 +25,17 @@ func machines() []Entry {
 			Chrome: mine, Mine: true, Leaves: leaves(),
 			Lead: say("A node is a program on your own machine that trains Skald on text that you hold. You have three; together they took part in 97 of 130 rounds."),
 			Nodes: []pages.NodeLine{
-				{ID: 1, Name: "kitchen-laptop", Hardware: "CPU, 8 threads, 16 GB", State: ui.Chip{Text: "training, 71 %"}, Updates: 41, Seen: when("2026-11-19T10:39Z", "19 Nov 2026, 10:39 UTC")},
-				{ID: 2, Name: "basement-gpu", Hardware: "GPU, 12 GB", State: good("reported"), Updates: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC")},
-				{ID: 3, Name: "old-thinkpad", Hardware: "CPU, 4 threads, 8 GB", State: warn("silent for 3 days"), Updates: 12, Seen: when("2026-11-16T07:15Z", "16 Nov 2026, 07:15 UTC")},
+				{ID: 1, Name: "kitchen-laptop", Hardware: "CPU, 8 threads, 16 GB", State: ui.Chip{Text: "training, 71 %"}, Reports: 41, Seen: when("2026-11-19T10:39Z", "19 Nov 2026, 10:39 UTC")},
+				{ID: 2, Name: "basement-gpu", Hardware: "GPU, 12 GB", State: good("reported"), Reports: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC")},
+				{ID: 3, Name: "old-thinkpad", Hardware: "CPU, 4 threads, 8 GB", State: warn("silent for 3 days"), Reports: 12, Seen: when("2026-11-16T07:15Z", "16 Nov 2026, 07:15 UTC")},
 			},
 		})},
 		{"nodes-empty", pages.Nodes(pages.NodesPage{Chrome: mine, Mine: true, Leaves: leaves(), Lead: say("A node is a program on your own machine that trains Skald on text that you hold.")})},
 		{"nodes-all", pages.Nodes(pages.NodesPage{
 			Chrome: frame("All nodes"), Lead: say("31 nodes of 19 members; 26 took part in the last ten rounds."),
 			Nodes: []pages.NodeLine{
-				{ID: 4, Name: "sandur-1", Owner: "Jógvan", OwnerURL: href.Member(6), Hardware: "CPU, 4 threads", State: good("reported"), Updates: 88, Seen: when("2026-11-19T09:02Z", "19 Nov 2026, 09:02 UTC")},
-				{ID: 2, Name: "basement-gpu", Owner: "Ingvild A.", OwnerURL: href.Member(3), Hardware: "GPU, 12 GB", State: good("reported"), Updates: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Self: true},
+				{ID: 4, Name: "sandur-1", Owner: "Jógvan", OwnerURL: href.Member(6), Hardware: "CPU, 4 threads", State: good("reported"), Reports: 88, Seen: when("2026-11-19T09:02Z", "19 Nov 2026, 09:02 UTC")},
+				{ID: 2, Name: "basement-gpu", Owner: "Ingvild A.", OwnerURL: href.Member(3), Hardware: "GPU, 12 GB", State: good("reported"), Reports: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Self: true},
 			},
 			Pager: ui.Pager{Older: href.AllNodes() + "?after=4", Label: "nodes"},
 		})},
