@@ -101,6 +101,17 @@ func (p *page) links(prefix string) []string {
 	return list
 }
 
+// items returns where links lead whose path is prefix and a number.
+func (p *page) items(prefix string) []string {
+	var list []string
+	for _, to := range p.links(prefix) {
+		if rest := strings.TrimPrefix(to, prefix); rest != "" && strings.Trim(rest, "0123456789") == "" {
+			list = append(list, to)
+		}
+	}
+	return list
+}
+
 // table returns the rows of the table whose caption begins with a text, without
 // its head; each cell is its text.
 func (p *page) table(caption string) [][]string {

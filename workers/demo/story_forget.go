@@ -66,11 +66,11 @@ func (s *story) report(ctx context.Context) (string, error) {
 
 // decide has an elected moderator claim and decide the case.
 func (s *story) decide(ctx context.Context) (string, error) {
-	p, err := s.people[founder].until(ctx, "/cases", time.Minute, func(p *page) (bool, error) { return len(p.links("/cases/")) > 0, nil })
+	p, err := s.people[founder].until(ctx, "/cases", time.Minute, func(p *page) (bool, error) { return len(p.items("/cases/")) > 0, nil })
 	if err != nil {
 		return "", err
 	}
-	s.reported = p.links("/cases/")[0]
+	s.reported = p.items("/cases/")[0]
 	for _, name := range candidates {
 		who := s.people[name]
 		if p, err = who.open(ctx, s.reported); err != nil {
@@ -139,28 +139,37 @@ func (s *story) voteForgetting(ctx context.Context) (string, error) {
 	return stage, err
 }
 
-// forget waits for the replay and the certificate.
+// forget waits for the suppression, the replay, the checks and the clean
+// version: until the case has its certificate.
 func (s *story) forget(ctx context.Context) (string, error) {
-	p, err := s.people[founder].until(ctx, "/certificates", 10*time.Minute, func(p *page) (bool, error) {
-		if cases := p.links("/unlearning/"); len(cases) > 0 && cases[0] != "/unlearning/new" {
-			stages, err := s.people[founder].open(ctx, cases[0])
-			if err != nil {
-				return false, err
-			}
-			if now := stages.now(); now != "" {
-				s.screen.bar("Unlearn", 0, 0, now)
-			}
+	reader := s.people[founder]
+	p, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) { return len(p.items("/certificates/")) > 0, nil })
+	if err != nil {
+		return "", err
+	}
+	s.replay = p.items("/certificates/")[0]
+	p, err = reader.until(ctx, s.replay, 10*time.Minute, func(p *page) (bool, error) {
+		stage := p.now()
+		if strings.HasPrefix(stage, "Failed") {
+			return false, fmt.Errorf("the case %s failed: %s", s.replay, p.words())
 		}
-		return len(p.links("/certificates/")) > 0, s.running.ended()
+		s.Replayed = len(p.table(replayTable))
+		s.screen.bar("Unlearn", s.Replayed, s.Rounds-1, fmt.Sprintf("%s, %d rounds trained again", strings.TrimSuffix(stage, " (now)"), s.Replayed))
+		return p.link("Certificate as JSON") != "", s.running.ended()
 	})
 	if err != nil {
 		return "", err
 	}
-	s.replay = p.links("/certificates/")[0]
+	s.Replayed = len(p.table(replayTable))
 	s.UnlearnSeconds = time.Since(s.unlearnFrom).Seconds()
-	s.Replayed = s.Rounds - 1
-	return fmt.Sprintf("%d rounds computed again without %s, %.0f s", s.Replayed, leaver, s.UnlearnSeconds), nil
+	return fmt.Sprintf("%d rounds trained again without %s, %.0f s", s.Replayed, leaver, s.UnlearnSeconds), nil
 }
+
+// replayTable and figureTable are captions on the page of a case.
+const (
+	replayTable = "Replayed rounds"
+	figureTable = "What was measured of the weights before and after"
+)
 
 // certificate reads the figures of the certificate.
 func (s *story) certificate(ctx context.Context) (string, error) {
@@ -168,31 +177,31 @@ func (s *story) certificate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	figure := func(words string) ([]float64, error) {
-		row := p.row(words)
-		if row == nil {
-			return nil, fmt.Errorf("the certificate has no figure for %q: %.600s", words, p.words())
-		}
-		list := decimals(strings.Join(row[1:], " "))
-		if len(list) == 0 {
-			return nil, fmt.Errorf("the certificate's row %q has no number", row)
-		}
-		return list, nil
+	figures := map[string][]string{}
+	for _, row := range p.table(figureTable) {
+		check, _, _ := strings.Cut(row[0], " ")
+		figures[check] = row
 	}
-	exposure, err := figure("exposure")
-	if err != nil {
+	read := func(check string, column int) (float64, error) {
+		row := figures[check]
+		if len(row) <= column {
+			return 0, fmt.Errorf("the certificate has no figure %s: %.600s", check, p.words())
+		}
+		list := decimals(row[column])
+		if len(list) != 1 {
+			return 0, fmt.Errorf("the figure %s of the certificate is %q", check, row)
+		}
+		return list[0], nil
+	}
+	var errs [3]error
+	s.ExposureBefore, errs[0] = read("V1", 1)
+	s.ExposureAfter, errs[1] = read("V1", 2)
+	s.UtilityChange, errs[2] = read("V10", 2)
+	s.UtilityChange /= 100
+	if err := errors.Join(errs[:]...); err != nil {
 		return "", err
 	}
-	if len(exposure) < 2 {
-		return "", fmt.Errorf("the certificate gives the exposure once, %v; want before and after", exposure)
-	}
-	s.ExposureBefore, s.ExposureAfter = exposure[0], exposure[1]
-	utility, err := figure("utility")
-	if err != nil {
-		return "", err
-	}
-	s.UtilityChange = utility[0] / 100
-	return fmt.Sprintf("exposure %.2f → %.2f bits", s.ExposureBefore, s.ExposureAfter), nil
+	return fmt.Sprintf("exposure %.2f → %.2f bits, loss of the others %+.2f %%", s.ExposureBefore, s.ExposureAfter, 100*s.UtilityChange), nil
 }
 
 // gone shows that the new version does not know the secret.

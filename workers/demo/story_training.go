@@ -100,11 +100,11 @@ func (s *story) voteTraining(ctx context.Context) (string, error) {
 // firstRound waits until the cohort of round 1 is drawn and asked.
 func (s *story) firstRound(ctx context.Context) (string, error) {
 	reader := s.people[founder]
-	p, err := reader.until(ctx, "/campaigns", time.Minute, func(p *page) (bool, error) { return len(p.links("/campaigns/")) > 0, nil })
+	p, err := reader.until(ctx, "/campaigns", time.Minute, func(p *page) (bool, error) { return len(p.items("/campaigns/")) > 0, nil })
 	if err != nil {
 		return "", err
 	}
-	s.campaign = p.links("/campaigns/")[0]
+	s.campaign = p.items("/campaigns/")[0]
 	s.trainFrom = time.Now()
 	p, err = reader.until(ctx, s.campaign, time.Minute, func(p *page) (bool, error) {
 		return len(p.table("Nodes taking part")) >= 4, s.running.ended()
@@ -194,11 +194,18 @@ func outcomes(data []byte) ([]outcome, error) {
 
 // published waits for the version of the campaign and reads its card.
 func (s *story) published(ctx context.Context) (string, error) {
-	p, err := s.people[founder].until(ctx, "/versions", 2*time.Minute, func(p *page) (bool, error) { return len(p.links("/versions/")) > 1, s.running.ended() })
+	var newest string
+	_, err := s.people[founder].until(ctx, "/versions", 2*time.Minute, func(p *page) (bool, error) {
+		list := p.items("/versions/")
+		if len(list) > 1 {
+			newest = list[0]
+		}
+		return len(list) > 1, s.running.ended()
+	})
 	if err != nil {
 		return "", err
 	}
-	card, err := s.people[founder].open(ctx, p.links("/versions/")[0])
+	card, err := s.people[founder].open(ctx, newest)
 	if err != nil {
 		return "", err
 	}

@@ -140,29 +140,27 @@ func (s *story) elect(ctx context.Context) (string, error) {
 // second seat changes hands between counts, which is what a count sheet is for.
 var rankings = [][]int{{0, 2, 1, 3}, {2, 0, 3}, {1, 2}, {0, 1, 2, 3}, {3, 2, 0}, {2, 3, 1, 0}}
 
-// result waits for the count and looks the first receipt up in it.
+// result waits for the count and looks the founder's tracker up in it.
 func (s *story) result(ctx context.Context) (string, error) {
-	address := s.election + "/result?receipt=" + s.receipt
+	reader := s.people[founder]
 	var p *page
-	for limit := time.Now().Add(2 * time.Minute); ; { // until then the address answers that nothing is counted yet
+	_, err := reader.until(ctx, s.election, 2*time.Minute, func(*page) (bool, error) {
 		var err error
-		if p, err = s.people[founder].look(ctx, address); err != nil {
-			return "", err
+		if p, err = reader.look(ctx, s.election+"/result"); err != nil {
+			return false, err
 		}
-		if p.status < 400 || time.Now().After(limit) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-	if err := p.check(); err != nil {
+		_, noForm := p.form("Look up")
+		return noForm == nil, nil
+	})
+	if err != nil {
 		return "", err
 	}
-	if !strings.Contains(p.words(), s.receipt) {
-		return "", fmt.Errorf("the receipt %s is not in the count: %.300s", s.receipt, p.words())
+	p, err = reader.fillIn(ctx, p, "Look up", entry{"receipt", s.receipt})
+	if err != nil {
+		return "", err
 	}
-	return p.title(), nil
+	if !strings.Contains(p.words(), "Your ballot is counted.") {
+		return "", fmt.Errorf("the ballot %s is not in the count: %.600s", s.receipt, p.words())
+	}
+	return fmt.Sprintf("%s; a voter finds the ballot in the list", strings.TrimSpace(p.title())), nil
 }
