@@ -72,7 +72,7 @@ func (s *Site) readRoutes(r chi.Router) {
 	r.Get("/policies/{name}", s.page(s.policy))
 	r.Get("/founding", s.page(s.foundingForm))
 	r.Post("/founding", s.page(s.found))
-	r.With(httprate.LimitByIP(60, time.Minute)).Get("/search", s.page(s.search))
+	r.With(httprate.LimitBy(searchesPerMinute, time.Minute, clientKey)).Get("/search", s.page(s.search))
 }
 
 func (s *Site) wikiRoutes(r chi.Router) {

@@ -12,7 +12,10 @@ import (
 	"codeberg.org/althing/althing/web/ui"
 )
 
-const maxHits = 50
+const (
+	maxHits           = 50
+	searchesPerMinute = 60 // of one network
+)
 
 var digestLike = regexp.MustCompile(`^(sha256:)?[0-9a-f]{8,64}$`)
 

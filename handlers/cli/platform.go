@@ -132,7 +132,7 @@ func (p *platform) run(ctx context.Context, l net.Listener) error {
 		group.Go(func() error {
 			select {
 			case <-p.postgres.Done():
-				return errors.New("Postgres has ended; start the program again and it recovers what was committed")
+				return errors.New("the private Postgres has ended; start the program again and it recovers what was committed")
 			case <-ctx.Done():
 				return nil
 			}
