@@ -25,6 +25,7 @@ import (
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/governance/talk"
 	"codeberg.org/althing/althing/governance/voting"
+	"codeberg.org/althing/althing/training/models"
 	"filippo.io/age"
 )
 
@@ -71,6 +72,7 @@ func newVisit(t *testing.T, people int) *visit {
 		Log: b.Log, Members: members.New(b.Trail, b.Pool, b.Now), Pages: pages.New(b.Trail, b.Pool), Policies: policies.New(b.Trail, b.Pool),
 		Proposals: proposals.New(b.Trail, b.Pool, proposals.Kinds{}), Voting: voting.New(b.Trail, b.Pool),
 		Elections: offices, Moderation: moderation.New(b.Trail, b.Pool), Talk: talk.New(b.Trail, b.Pool),
+		Models: models.New(b.Trail, b.Pool),
 	}, slog.New(slog.NewTextHandler(v.logged, &slog.HandlerOptions{Level: slog.LevelDebug})), b.Now)
 	v.handler = v.site.Handler(Parts{Sessions: plainSessions{}})
 	names := make([]string, people)
