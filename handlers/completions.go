@@ -52,9 +52,12 @@ const maxCall = 64 << 10 // bytes
 // completions answers programs. It takes no session and keeps nothing.
 func (s *Site) completions(w http.ResponseWriter, r *http.Request) {
 	ask, call, err := s.callOf(w, r)
-	var got complete.Answer
+	var got continued
 	if err == nil {
-		got, err = s.Completer.Complete(r.Context(), ask)
+		got, err = s.continued(r.Context(), ask)
+	}
+	if err == nil && got.hiddenBy != 0 {
+		err = governance.Errorf(governance.Forbidden, "Moderators decided that this answer is not shown; see case %d.", got.hiddenBy)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

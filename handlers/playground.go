@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -61,9 +62,9 @@ func (s *Site) complete(_ http.ResponseWriter, r *http.Request) (answer, error) 
 		}
 	}
 	ask, err := completionOf(typed)
-	var got complete.Answer
+	var got continued
 	if err == nil {
-		got, err = s.Completer.Complete(r.Context(), ask)
+		got, err = s.continued(r.Context(), ask)
 	}
 	if err != nil && !wrongForm(err) {
 		return answer{}, err
@@ -78,13 +79,43 @@ func (s *Site) complete(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	p.Answer = &pages.PlaygroundAnswer{
 		Prompt: ask.Prompt, Text: got.Text, About: fmt.Sprintf("%s, seed %d, %d tokens in %s", got.Version.Name, ask.Seed, got.Tokens, got.Took.Round(time.Millisecond)),
 	}
-	if got.Text == "" {
+	if got.warnedBy != 0 {
+		p.Answer.About += fmt.Sprintf(". Moderators warn of this answer: case %d says why", got.warnedBy)
+	}
+	switch {
+	case got.hiddenBy != 0:
+		p.Answer.Held = ui.Cat(ui.Plain("Moderators decided that this answer is not shown. "), ui.Link("Case "+got.hiddenBy.String(), href.Case(int64(got.hiddenBy))), ui.Plain(" gives the reason."))
+	case got.Text == "":
 		p.Answer.Held = ui.Plain("The model ended the text here and added nothing.")
-	} else if s.sessions.Member(r) != 0 {
-		token := s.answers.keep(moderation.Output{Version: int64(got.Version.ID), Prompt: ask.Prompt, Completion: got.Text, Seed: ask.Seed})
-		flagForm(p.Answer, token, url.Values{}, nil)
+	case s.sessions.Member(r) != 0:
+		flagForm(p.Answer, s.answers.keep(got.output), url.Values{}, nil)
 	}
 	return show(pages.Playground(p)), nil
+}
+
+// continued is a text that the model continued.
+type continued struct {
+	complete.Answer
+	output   moderation.Output
+	hiddenBy governance.CaseID // the case that decided to hide exactly this answer, or 0
+	warnedBy governance.CaseID // the case that decided to warn of it, or 0
+}
+
+// continued asks the model, and the moderators' decisions about its answer.
+func (s *Site) continued(ctx context.Context, ask complete.Request) (continued, error) {
+	answer, err := s.Completer.Complete(ctx, ask)
+	if err != nil || answer.Text == "" {
+		return continued{Answer: answer}, err
+	}
+	c := continued{Answer: answer, output: moderation.Output{Version: int64(answer.Version.ID), Prompt: ask.Prompt, Completion: answer.Text, Seed: ask.Seed}}
+	action, id, err := s.Moderation.Ruling(ctx, c.output)
+	switch action {
+	case moderation.Hide, moderation.UnlearnProposed:
+		c.hiddenBy, c.Text = id, ""
+	case moderation.Warn:
+		c.warnedBy = id
+	}
+	return c, err
 }
 
 // completionOf reads what was typed.
