@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
@@ -16,6 +17,9 @@ type publishVersion struct {
 	river.WorkerDefaults[rounds.PublishArgs]
 	t Training
 }
+
+// Timeout is that of work with weights.
+func (w *publishVersion) Timeout(*river.Job[rounds.PublishArgs]) time.Duration { return long }
 
 // Work puts the result of a finished campaign through the gate: it becomes a
 // version and is served, or the log says why not.

@@ -90,6 +90,9 @@ type aggregateRound struct {
 	t Training
 }
 
+// Timeout is that of work with weights.
+func (w *aggregateRound) Timeout(*river.Job[rounds.AggregateArgs]) time.Duration { return long }
+
 // Work closes the collection, computes and records. A crash anywhere leaves
 // the round closed or not; the job runs again and computes the same bytes.
 func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.AggregateArgs]) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
@@ -25,6 +26,9 @@ type tendUnlearning struct {
 	t     Training
 	cases *unlearning.Store
 }
+
+// Timeout is that of work with weights.
+func (w *tendUnlearning) Timeout(*river.Job[rounds.UnlearningArgs]) time.Duration { return long }
 
 // Work does what the state of the case asks for, if it is time: every report
 // and every deadline inserts the job again, so one that comes too early just

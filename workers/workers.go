@@ -15,11 +15,13 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Timeouts of jobs. A job whose server was killed is run again after rescue;
-// River's own default is an hour.
+// Timeouts of jobs. A job whose server was killed is run again after its
+// timeout and rescue; River's own default is an hour. Jobs that compute with
+// weights may take long.
 const (
-	timeout = 5 * time.Minute
-	rescue  = 6 * time.Minute
+	timeout = 30 * time.Second
+	rescue  = 30 * time.Second
+	long    = 3 * time.Minute
 )
 
 // Add registers a family of workers.
