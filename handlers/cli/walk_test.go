@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -11,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/audit/audittest"
+	"codeberg.org/althing/althing/governance/members"
+	"codeberg.org/althing/althing/governance/members/memberstest"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
@@ -194,6 +199,63 @@ func TestWalkInABrowser(t *testing.T) {
 			b.sees("1 day")
 			b.open("/log")
 			b.sees("Proposal 1: Vote for a day")
+			b.lendNode()
+			b.reportAnswer()
+			judge := s.join(t, "mod")
+			memberstest.Grant(t, &audittest.Bench{Trail: s.trail, Pool: s.pool}, s.memberNamed(t, "mod"), members.Moderators, time.Time{})
+			judge.get("/cases").send("/cases/1/claim", nil).want(http.StatusOK, "Record decision")
+			judge.send("/cases/1/decision", url.Values{
+				"action": {"warn"}, "facts": {"The answer is not Go."}, "do": {"decide"},
+				"reasoning": {"It would not compile, and a reader could take it for an example to follow."},
+			}).want(http.StatusOK, "It would not compile")
+			b.open("/cases/1")
+			b.sees("It would not compile")
+			b.shot(fmt.Sprintf("walk-%v-case", script))
+			b.open("/certificates")
+			b.sees("Nothing")
 		})
 	}
+}
+
+// lendNode registers a node and reads its join token, which is shown once.
+func (b *browser) lendNode() {
+	b.t.Helper()
+	b.open("/nodes/new")
+	b.sees("Your text stays; what leaves can reveal parts of it")
+	b.fill("name", "laptop")
+	b.press(`main form[action="/nodes/new"] button`)
+	b.sees("aj1.")
+	b.open("/nodes")
+	b.sees("laptop")
+}
+
+// reportAnswer asks the model and reports what it says.
+func (b *browser) reportAnswer() {
+	b.t.Helper()
+	b.open("/playground")
+	b.fill("prompt", "func main() {", "tokens", "24", "temperature", "0")
+	b.press(`main form[action="/playground/complete"] button`)
+	b.sees("Answer", "seed")
+	b.tick(`main details.values summary`)
+	b.tick(`main form[action="/flags"] input[type="radio"]`)
+	b.fill("reason", "This is not Go.")
+	b.press(`main form[action="/flags"] button`)
+	b.open("/changes")
+	b.sees("reported")
+}
+
+// memberNamed finds a member by name.
+func (s *site) memberNamed(t *testing.T, name string) governance.MemberID {
+	t.Helper()
+	list, err := s.stores.Members.List(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		if m.Name == name {
+			return m.ID
+		}
+	}
+	t.Fatalf("there is no member %q", name)
+	return 0
 }
