@@ -761,7 +761,7 @@ func caseDecide(id int64, d CaseDecide) templ.Component {
 		}
 		templ_7745c5c3_Err = ui.TextArea(ui.TextInput{
 			ID: "reasoning", Label: "Reasoning", Input: d.Reasoning, Rows: 3, MinLength: d.Least, Required: true,
-			Description: "At least " + strconv.Itoa(d.Least) + " characters. It is sent to the person who reported and stands in the public log.",
+			Description: "At least " + strconv.Itoa(d.Least) + " characters. It is public on this page; its digest stands in the log.",
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
