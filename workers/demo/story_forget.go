@@ -143,11 +143,15 @@ func (s *story) voteForgetting(ctx context.Context) (string, error) {
 // version: until the case has its certificate.
 func (s *story) forget(ctx context.Context) (string, error) {
 	reader := s.people[founder]
-	p, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) { return len(p.items("/certificates/")) > 0, nil })
+	p, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) {
+		for _, to := range append(p.items("/unlearning/"), p.items("/certificates/")...) {
+			s.replay = to
+		}
+		return s.replay != "", nil
+	})
 	if err != nil {
 		return "", err
 	}
-	s.replay = p.items("/certificates/")[0]
 	p, err = reader.until(ctx, s.replay, 10*time.Minute, func(p *page) (bool, error) {
 		stage := p.now()
 		if strings.HasPrefix(stage, "Failed") {
