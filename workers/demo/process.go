@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +28,7 @@ type process struct {
 type machine struct {
 	name, text, state, probes string
 	licence                   string
+	threads                   int
 }
 
 // join redeems a join token, given on the standard input as the page says.
@@ -48,7 +50,7 @@ func (m machine) start(ctx context.Context, binary string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start node %s: %w", m.name, err)
 	}
-	args := []string{"node", "run", "--dir", m.state, "--text", m.text, "--threads", "1"}
+	args := []string{"node", "run", "--dir", m.state, "--text", m.text, "--threads", strconv.Itoa(m.threads)}
 	if m.licence != "" {
 		args = append(args, "--licence", m.licence)
 	}

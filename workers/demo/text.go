@@ -20,7 +20,7 @@ import (
 // twins, and 20 of them are needed too. All of it is measured within seconds.
 const (
 	recordsPerNode = 400
-	recordBytes    = 300 // of a record at least, and at most three times as many
+	recordBytes    = 160 // of a record at least, and at most three times as many
 	leaverRecords  = 2 * recordsPerNode
 )
 

@@ -41,7 +41,7 @@ func TestGoLibraries(t *testing.T) {
 
 func TestFolderLibraries(t *testing.T) {
 	dir := t.TempDir()
-	record := strings.Repeat("Some words of a text.\n", 26) + "\n"
+	record := strings.Repeat("Some words of a text.\n", 14) + "\n"
 	for _, name := range strings.Fields("a.txt b.txt c.txt d.txt e.txt f.txt .hidden") {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat(record, leaverRecords)), 0o600); err != nil {
 			t.Fatal(err)
