@@ -41,7 +41,8 @@ func Run(ctx context.Context, c Config) (Figures, error) {
 	}
 	nodes, stop := context.WithCancel(ctx)
 	s := &story{
-		Config: c, base: base, screen: newScreen(c.Out, c.Begun), nodes: nodes, running: machines{stop: stop},
+		Config: c, base: base, screen: newScreen(c.Out, c.Begun), running: machines{stop: stop},
+		launch: func(m machine) (*process, error) { return m.start(nodes, c.Binary) },
 		random: rand.New(rand.NewPCG(2026, 11)), people: map[string]*person{},
 	}
 	defer s.running.close()

@@ -18,7 +18,7 @@ type story struct {
 	base    *url.URL
 	screen  *screen
 	random  *rand.Rand
-	nodes   context.Context // ends with the demonstration
+	launch  func(machine) (*process, error) // until the end of the demonstration
 	running machines
 
 	people    map[string]*person

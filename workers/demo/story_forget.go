@@ -143,7 +143,7 @@ func (s *story) voteForgetting(ctx context.Context) (string, error) {
 // version: until the case has its certificate.
 func (s *story) forget(ctx context.Context) (string, error) {
 	reader := s.people[founder]
-	p, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) {
+	_, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) {
 		for _, to := range append(p.items("/unlearning/"), p.items("/certificates/")...) {
 			s.replay = to
 		}
@@ -152,7 +152,7 @@ func (s *story) forget(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err = reader.until(ctx, s.replay, 10*time.Minute, func(p *page) (bool, error) {
+	p, err := reader.until(ctx, s.replay, 10*time.Minute, func(p *page) (bool, error) {
 		stage := p.now()
 		if strings.HasPrefix(stage, "Failed") {
 			return false, fmt.Errorf("the case %s failed: %s", s.replay, p.words())

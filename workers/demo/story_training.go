@@ -60,7 +60,7 @@ func (s *story) startNode(ctx context.Context, owner string, i int) error {
 	if err := m.join(ctx, s.Binary, s.Base, text(shown)); err != nil {
 		return err
 	}
-	running, err := m.start(s.nodes, s.Binary)
+	running, err := s.launch(m)
 	if err != nil {
 		return err
 	}
