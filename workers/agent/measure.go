@@ -16,42 +16,96 @@ type scorer struct {
 	context   int
 }
 
-// nll returns the loss of a text in nats, each token predicted from those
-// before it, the first from the end mark. A text longer than the context is
-// cut into pieces of that length, each begun anew.
+// passTokens is how many tokens go through the model at once: every pass lays
+// its weights out anew, which costs as much as some hundred tokens.
+const passTokens = 4096
+
+// nll returns the loss of one text, as nlls does.
 func (s *scorer) nll(ctx context.Context, text []byte) (float64, error) {
-	targets := tokenizer.Encode(string(text))
-	inputs := append([]int32{tokenizer.EndOfText}, targets...)
-	sum := 0.0
-	for at := 0; at < len(targets); at += s.context {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		n := min(s.context, len(targets)-at)
-		losses, err := s.evaluator.NLL(inputs[at:at+n], targets[at:at+n], n)
-		if err != nil {
-			return 0, err
-		}
-		for _, l := range losses {
-			sum += float64(l)
+	sums, err := s.nlls(ctx, [][]byte{text})
+	if err != nil {
+		return 0, err
+	}
+	return sums[0], nil
+}
+
+// nlls returns the loss of each text in nats, each token predicted from those
+// before it, the first from the end mark. A text longer than the context is
+// cut into pieces of that length, each begun anew. Pieces go through the model
+// together, the shorter ones filled up with what is not counted: no token sees
+// a later one, so the sums are the same as one by one.
+func (s *scorer) nlls(ctx context.Context, texts [][]byte) ([]float64, error) {
+	sums := make([]float64, len(texts))
+	var batch []piece
+	longest := 0
+	for i, text := range texts {
+		targets := tokenizer.Encode(string(text))
+		inputs := append([]int32{tokenizer.EndOfText}, targets...)
+		for at := 0; at < len(targets); at += s.context {
+			n := min(s.context, len(targets)-at)
+			if (len(batch)+1)*max(longest, n) > passTokens {
+				if err := s.pass(ctx, batch, longest, sums); err != nil {
+					return nil, err
+				}
+				batch, longest = batch[:0], 0
+			}
+			batch, longest = append(batch, piece{i, inputs[at : at+n], targets[at : at+n]}), max(longest, n)
 		}
 	}
-	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return 0, refuse("the model's loss is not a number")
+	if err := s.pass(ctx, batch, longest, sums); err != nil {
+		return nil, err
 	}
-	return sum, nil
+	for _, sum := range sums {
+		if math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return nil, refuse("the model's loss is not a number")
+		}
+	}
+	return sums, nil
+}
+
+// piece is a part of a text that fits into the model's context.
+type piece struct {
+	text            int // whose sum it adds to
+	inputs, targets []int32
+}
+
+// pass adds the losses of a batch of pieces to the sums of their texts.
+func (s *scorer) pass(ctx context.Context, batch []piece, longest int, sums []float64) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var inputs, targets []int32
+	for _, p := range batch {
+		inputs, targets = append(inputs, p.inputs...), append(targets, p.targets...)
+		for range longest - len(p.inputs) {
+			inputs, targets = append(inputs, tokenizer.EndOfText), append(targets, llama.Ignore)
+		}
+	}
+	losses, err := s.evaluator.NLL(inputs, targets, longest)
+	if err != nil {
+		return err
+	}
+	for i, p := range batch {
+		for _, l := range losses[i*longest : i*longest+len(p.inputs)] {
+			sums[p.text] += float64(l)
+		}
+	}
+	return nil
 }
 
 func (s *scorer) perToken(ctx context.Context, records []localdata.Record) ([]float64, error) {
-	out := make([]float64, 0, len(records))
-	for _, rec := range records {
-		l, err := s.nll(ctx, []byte(rec.Text))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, l/float64(max(1, rec.Tokens)))
+	texts := make([][]byte, len(records))
+	for i, rec := range records {
+		texts[i] = []byte(rec.Text)
 	}
-	return out, nil
+	out, err := s.nlls(ctx, texts)
+	for i := range out {
+		out[i] /= float64(max(1, records[i].Tokens))
+	}
+	return out, err
 }
 
 // evaluate measures the base on the records that are never trained on. Only

@@ -126,22 +126,22 @@ func firstError(errs ...error) error {
 // rank places a canary's secret among References random strings of the same
 // length and alphabet. They follow from the assignment's seed.
 func (s *scorer) rank(ctx context.Context, seed uint64, number int, prefix, secret, alphabet string) (int64, error) {
-	own, err := s.nll(ctx, []byte(prefix+secret))
-	if err != nil {
-		return 0, err
-	}
 	random := rand.New(rand.NewChaCha8(sha256.Sum256([]byte("althing canary references v1\n" + strconv.FormatUint(seed, 10) + "\n" + strconv.Itoa(number)))))
 	letters, length := []rune(alphabet), len([]rune(secret))
-	references := make([]float64, References)
-	for i := range references {
+	texts := make([][]byte, 1, 1+References)
+	texts[0] = []byte(prefix + secret)
+	for range References {
 		text := make([]rune, length)
 		for j := range text {
 			text[j] = letters[random.IntN(len(letters))]
 		}
-		if references[i], err = s.nll(ctx, []byte(prefix+string(text))); err != nil {
-			return 0, err
-		}
+		texts = append(texts, []byte(prefix+string(text)))
 	}
+	losses, err := s.nlls(ctx, texts)
+	if err != nil {
+		return 0, err
+	}
+	own, references := losses[0], losses[1:]
 	e, err := eval.ExposureOf(own, references)
 	return int64(e.Rank), err
 }
