@@ -26,7 +26,7 @@ func playDemo(ctx context.Context, t Terminal, args []string) (err error) {
 	s.Dir = "" // a demonstration has a folder of its own
 	exit := set.Bool("exit", false, "use a temporary folder and stop at the end")
 	figures := set.String("json", "", "file for the figures")
-	data := set.String("data", "", "folder of text for the nodes, a folder each; the Go standard library if empty")
+	data := set.String("data", "", "folder of text, dealt to the nodes in the order of file names; the Go standard library if empty")
 	if rest, err := parse(set, args); err != nil || len(rest) > 0 {
 		return errors.Join(err, usageOf(rest))
 	}
