@@ -99,13 +99,14 @@ func either(a, b string) string {
 	return b
 }
 
-// dataHome is where data lives by default.
+// dataHome is where data lives by default: where XDG_DATA_HOME says, else
+// /var/lib/althing for root, else below the home folder.
 func dataHome() string {
-	if os.Geteuid() == 0 {
-		return "/var/lib/althing"
-	}
 	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
 		return filepath.Join(dir, "althing")
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/althing"
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
