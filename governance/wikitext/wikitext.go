@@ -57,11 +57,11 @@ func newPolicy() *bluemonday.Policy {
 // lowerHeadings keeps the first rank for the page's own title.
 type lowerHeadings struct{}
 
-// Transform moves each heading one rank down, at most to the sixth.
+// Transform makes headings of the first rank ones of the second.
 func (lowerHeadings) Transform(doc *ast.Document, _ text.Reader, _ parser.Context) {
 	ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if h, ok := n.(*ast.Heading); ok && entering && h.Level < 6 {
-			h.Level++
+		if h, ok := n.(*ast.Heading); ok && entering && h.Level == 1 {
+			h.Level = 2
 		}
 		return ast.WalkContinue, nil
 	})
@@ -82,8 +82,23 @@ func Render(source string) (string, error) {
 	if err := markdown.Convert([]byte(source), &out); err != nil {
 		return "", fmt.Errorf("render text: %w", err)
 	}
-	return policy.SanitizeReader(&out).String(), nil
+	return framed(policy.SanitizeReader(&out).String()), nil
 }
+
+// framed puts each table into a frame that scrolls and can be reached by
+// keyboard. It runs behind the sanitiser, so every table tag is the renderer's.
+func framed(html string) string {
+	n := 0
+	return tables.ReplaceAllStringFunc(html, func(tag string) string {
+		if tag == "</table>" {
+			return tag + "</div>"
+		}
+		n++
+		return fmt.Sprintf(`<div class="table-scroll" role="region" aria-label="Table %d" tabindex="0"><table class="table">`, n)
+	})
+}
+
+var tables = regexp.MustCompile(`</?table>`)
 
 // Heading is an entry of a contents list.
 type Heading struct {

@@ -9,7 +9,8 @@ import (
 func TestRender(t *testing.T) {
 	for _, tt := range []struct{ name, source, want string }{
 		{"headings start at the second rank", "# One\n\ntext", "<h2 id=\"one\">One</h2>\n<p>text</p>\n"},
-		{"table", "|a|b|\n|-|-|\n|1|2|", "<table>"},
+		{"table in a frame", "|a|b|\n|-|-|\n|1|2|", `<div class="table-scroll" role="region" aria-label="Table 1" tabindex="0"><table class="table">`},
+		{"a section stays a section", "## Two", `<h2 id="two">Two</h2>`},
 		{"relative link stays", "[p](/proposals/7)", `<a href="/proposals/7">p</a>`},
 		{"foreign link is marked", "[x](https://example.org)", `<a href="https://example.org" rel="nofollow noreferrer">x</a>`},
 		{"image is dropped", "![track](https://example.org/x.png)", "<p></p>"},
@@ -52,7 +53,7 @@ func FuzzRender(f *testing.F) {
 }
 
 func TestContents(t *testing.T) {
-	html, err := Render("# One *two*\n\n## Three & four\n")
+	html, err := Render("# One *two*\n\n### Three & four\n")
 	if err != nil {
 		t.Fatal(err)
 	}

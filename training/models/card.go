@@ -44,7 +44,7 @@ func Card(f Facts) string {
 	if f.Forgets {
 		b.WriteString("This version replaces one that was trained on a contributor's records. It was trained again, from the last checkpoint that those records had not touched and without them, with the same cohorts and seeds.\n\n")
 	}
-	fmt.Fprintf(&b, "| | |\n|---|---|\n| Weights | `%s` |\n| Began from | `%s` |\n| Arithmetic | %s |\n", f.Weights, f.Base, f.Arith)
+	fmt.Fprintf(&b, "| What | Value |\n|---|---|\n| Weights | `%s` |\n| Began from | `%s` |\n| Arithmetic | %s |\n", f.Weights, f.Base, f.Arith)
 	if f.Loss != "" {
 		fmt.Fprintf(&b, "| Loss on members' validation records | %s nats per token (the version before: %s) |\n", f.Loss, f.LossBase)
 	}
