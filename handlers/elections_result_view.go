@@ -239,7 +239,16 @@ func (v resultView) recount() ui.Rich {
 	id := int64(v.ID)
 	return ui.Cat(
 		ui.Link("All ballots as BLT", href.ElectionBallots(id)), ui.Plain(" · "), ui.Link("all ballots with trackers as CSV", href.ElectionList(id)),
-		ui.Plain(" · "), ui.Link("count sheet as CSV", href.ElectionSheet(id)), ui.Plain(". Then run "), ui.Code(fmt.Sprintf("althing tally election-%d-ballots.blt", id)),
+		ui.Plain(" · "), ui.Link("count sheet as CSV", href.ElectionSheet(id)), ui.Plain(". Then run "), ui.Code(fmt.Sprintf("althing tally --lot %s election-%d-ballots.blt", lotNumbers(v.count.Lot), id)),
 		ui.Plain(". Ties fall in this order: "+lotText(v.count.Lot, v.names)+". The order is drawn from the manifest, logged before the first ballot, and from the entry that closed the ballot."),
 	)
+}
+
+// lotNumbers writes the order of the lot as the command takes it.
+func lotNumbers(lot []int) string {
+	numbers := make([]string, len(lot))
+	for i, c := range lot {
+		numbers[i] = strconv.Itoa(c + 1)
+	}
+	return strings.Join(numbers, ",")
 }

@@ -36,7 +36,7 @@ func commands() []command {
 		{"demo", "demo [--exit] [--json FILE] [--data DIR]         play a community's whole life, then serve it", playDemo},
 		{"node", "node join|run|complete …                         lend this machine to a community", node},
 		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says", verify},
-		{"tally", "tally FILE.blt [--rule scottish-stv|meek-prf]    count an election again", count},
+		{"tally", "tally FILE.blt [--rule RULE] [--lot 3,1,2]       count an election again", count},
 		{"migrate", "migrate [--dir DIR]                              bring the database to this version", migrate},
 	}
 }
