@@ -45,6 +45,7 @@ func NewSequencer(trail *Trail, signer note.Signer, verifier note.Verifier, stor
 const (
 	batch = 1000                   // entries numbered in one transaction
 	poll  = 100 * time.Millisecond // entries of other processes wake nobody here
+	rest  = 40 * time.Millisecond  // between two checkpoints, so that a crowd of acts shares one
 )
 
 // Run sequences until the context ends. It returns ErrFork at once; any other
@@ -64,6 +65,11 @@ func (s *Sequencer) Run(ctx context.Context) error {
 			if err != nil || n < batch {
 				break
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(rest):
 		}
 		select {
 		case <-ctx.Done():
