@@ -129,9 +129,21 @@ func (s *Site) errorPage(w http.ResponseWriter, r *http.Request, code int, title
 	}
 	s.write(w, r, code, pages.Error(pages.ErrorPage{
 		Chrome: chrome, Status: statusLine(code), Lead: lead,
-		Kept: r.PostForm.Get("reason") + r.PostForm.Get("text"), KeptLabel: "What you wrote",
+		Kept: written(r), KeptLabel: "What you wrote",
 		Time: moment(s.now()), Actions: actions,
 	}))
+}
+
+// written is what a person typed into a form that could not be carried out,
+// so that nothing is lost with the error.
+func written(r *http.Request) string {
+	var texts []string
+	for _, field := range []string{"text", "reason", "statement", "facts", "reasoning"} {
+		if text := r.PostForm.Get(field); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "\n\n")
 }
 
 func statusLine(code int) string {
