@@ -130,17 +130,3 @@ func (tx *Tx) Release(ctx context.Context, name string) (int64, error) {
 	}
 	return tag.RowsAffected(), nil
 }
-
-// Index returns the position in the log of an entry that this transaction may
-// rely on, or a Conflict while it is pending.
-func (tx *Tx) Index(ctx context.Context, id governance.EntryID) (int64, error) {
-	const q = `select idx from audit_entries where id = @id`
-	var idx *int64
-	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&idx); err != nil {
-		return 0, fmt.Errorf("index of entry %d: %w", id, err)
-	}
-	if idx == nil {
-		return 0, governance.Errorf(governance.Conflict, "Entry %d is not in the log yet.", id)
-	}
-	return *idx, nil
-}

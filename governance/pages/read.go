@@ -135,15 +135,3 @@ func (p *Pages) Search(ctx context.Context, words string, limit int) ([]Found, e
 	}
 	return list, nil
 }
-
-// Titles lists pages whose titles begin with a prefix, in the order of titles.
-func (p *Pages) Titles(ctx context.Context, prefix string, limit int) ([]string, error) {
-	const q = `
-		select title from pages where starts_with(folded, @prefix) and latest is not null order by folded limit @limit`
-	rows, _ := p.pool.Query(ctx, q, pgx.StrictNamedArgs{"prefix": strings.ToLower(prefix), "limit": limit})
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("list pages: %w", err)
-	}
-	return list, nil
-}

@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/members"
 	"codeberg.org/althing/althing/governance/translog"
 	"github.com/jackc/pgx/v5"
 )
@@ -130,7 +131,7 @@ func (e Changed) Replay(s *audit.State, _ translog.Entry) error { return replayV
 
 // Replay puts the first values into the rebuilt state.
 func (e Founding) Replay(s *audit.State, _ translog.Entry) error {
-	s.Grant(e.Founder, "founders", true)
+	members.ReplayGrant(s, e.Founder, members.Founders, true)
 	return replayValues(s, e.Values)
 }
 
