@@ -15,7 +15,6 @@ import (
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // Server is a running Postgres. Its methods are safe for concurrent use.
@@ -51,7 +50,7 @@ func start(ctx context.Context, opts Options, find search) (_ *Server, err error
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockFile(ctx, filepath.Join(dir, "lock"), 5*time.Second)
+	lock, err := lockFile(ctx, filepath.Join(dir, "lock"), opts.patience())
 	if errors.Is(err, errLocked) {
 		return nil, fmt.Errorf("another server already uses %s; stop it first, or choose another directory", dir)
 	}

@@ -130,7 +130,7 @@ func TestSecondServerOnTheSameDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	mustStart(t, dir)
-	_, err := Start(limited(t), Options{Dir: dir, Fast: true})
+	_, err := Start(limited(t), Options{Dir: dir, Fast: true, Patience: time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), "another server already uses") {
 		t.Errorf("second Start says %v, want that another server already uses the directory", err)
 	}
