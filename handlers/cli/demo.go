@@ -23,7 +23,8 @@ func playDemo(ctx context.Context, t Terminal, args []string) (err error) {
 	begun := time.Now()
 	set := flags("demo", t)
 	s := addSettings(set)
-	s.Dir = "" // a demonstration has a folder of its own
+	s.Dir = ""                   // a demonstration has a folder of its own
+	s.Crowd = 2 * demo.Members() // all from this machine, and then whoever looks around
 	exit := set.Bool("exit", false, "use a temporary folder and stop at the end")
 	figures := set.String("json", "", "file for the figures")
 	data := set.String("data", "", "folder of text, dealt to the nodes in the order of file names; the Go standard library if empty")

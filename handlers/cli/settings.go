@@ -39,6 +39,7 @@ type settings struct {
 	Database string
 	Issuers  []session.Issuer
 	Local    bool
+	Crowd    int // people who may come in from one address at once; 0 keeps the usual limits
 }
 
 const defaultAddr = "localhost:8080"

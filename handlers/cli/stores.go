@@ -91,6 +91,7 @@ func (p *platform) openSite(context.Context) error {
 	gate, err := session.New(session.Config{
 		Base: p.settings.URL, Callback: href.SignInCallback(), Join: href.Join(), Issuers: issuers,
 		Members: p.stores.Members, Sessions: p.stores.sessions, Now: now, Fail: site.Fail, Welcome: handlers.Welcome(p.stores.Stores),
+		StepsPerMinute: 10 * p.settings.Crowd,
 	})
 	if err != nil {
 		return err
@@ -106,6 +107,7 @@ func (p *platform) openLocal(site *handlers.Site) (*localidp.Provider, error) {
 		Issuer: p.settings.URL + "/op", RedirectURI: p.settings.URL + href.SignInCallback() + "/local",
 		Secret: sha256.Sum256(append([]byte("local provider"), p.keys.Server.Seed()...)), Accounts: p.stores.accounts,
 		Pages: &handlers.Renderer{Site: site}, Now: now, SignInPath: href.LocalSignIn, RegisterPath: href.LocalRegister,
+		AccountsPerHour: p.settings.Crowd,
 	})
 }
 

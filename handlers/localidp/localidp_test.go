@@ -55,7 +55,7 @@ type world struct {
 	ahead  atomic.Int64 // seconds of the clock
 }
 
-func open(t *testing.T) *world {
+func open(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{pool: pgtest.New(t)}
 	now := func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load()) * time.Second) }
@@ -64,6 +64,9 @@ func open(t *testing.T) *world {
 		Accounts: accounts.New(w.pool, now), Pages: plain{}, Now: now,
 		SignInPath:   func(id string) string { return "/local/sign-in?request=" + url.QueryEscape(id) },
 		RegisterPath: func(id string) string { return "/local/register?request=" + url.QueryEscape(id) },
+	}
+	for _, c := range change {
+		c(&cfg)
 	}
 	var err error
 	if w.Provider, err = New(cfg); err != nil {
@@ -328,6 +331,19 @@ func TestWrongPasswordSaysNothingMore(t *testing.T) {
 	}
 	if limited < 5 {
 		t.Errorf("29 wrong tries: %d refused as too many, want at least 5", limited)
+	}
+}
+
+func TestAccountsOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(c *Config) { c.AccountsPerHour = 2 })
+	b := w.browser()
+	w.register(t, b, "ada", "correct horse battery")
+	w.register(t, b, "bede", "correct horse battery")
+	form := url.Values{"request": {w.begin(t, b)}, "name": {"cato"}, "password": {"correct horse battery"}, "again": {"correct horse battery"}}
+	status, body, _ := do(t, b, site+"/local/register", form)
+	if status != http.StatusTooManyRequests || !strings.Contains(body, "in an hour") {
+		t.Errorf("third account of an address that may make two: got %d %s, want 429", status, body)
 	}
 }
 

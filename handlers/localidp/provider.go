@@ -40,6 +40,8 @@ type Config struct {
 	// caller knows which header to trust.
 	Address func(*http.Request) string
 
+	AccountsPerHour int // that one address may make; 10 if 0
+
 	// SignInPath and RegisterPath are where SignIn and Register are mounted,
 	// for a pending request.
 	SignInPath, RegisterPath func(request string) string
@@ -78,10 +80,13 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.Address == nil {
 		cfg.Address = peer
 	}
+	if cfg.AccountsPerHour == 0 {
+		cfg.AccountsPerHour = 10
+	}
 	p := &Provider{
 		cfg: cfg, prefix: u.Path, secure: u.Scheme == "https", hasher: newHasher(),
 		attempts: httprate.NewRateLimiter(20, 10*time.Minute),
-		made:     httprate.NewRateLimiter(10, time.Hour),
+		made:     httprate.NewRateLimiter(cfg.AccountsPerHour, time.Hour),
 	}
 	if p.keys, err = deriveKeys(cfg.Secret); err != nil {
 		return nil, fmt.Errorf("local provider: %w", err)

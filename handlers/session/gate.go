@@ -63,6 +63,9 @@ type Config struct {
 	// Address says which network a request comes from, as rate limits count;
 	// nil takes the peer of the connection.
 	Address func(*http.Request) string
+	// StepsPerMinute is how many requests on the way in one address may make;
+	// signing in takes five or six. 60 if 0.
+	StepsPerMinute int
 }
 
 // Newcomer has proved an identity and is not a member yet.
@@ -90,7 +93,10 @@ func New(cfg Config) (*Gate, error) {
 	if cfg.Address == nil {
 		cfg.Address = peer
 	}
-	g := &Gate{cfg: cfg, secure: base.Scheme == "https", scs: scs.New(), limiter: httprate.NewRateLimiter(60, time.Minute)}
+	if cfg.StepsPerMinute == 0 {
+		cfg.StepsPerMinute = 60
+	}
+	g := &Gate{cfg: cfg, secure: base.Scheme == "https", scs: scs.New(), limiter: httprate.NewRateLimiter(cfg.StepsPerMinute, time.Minute)}
 	g.scs.Store, g.scs.Codec = cfg.Sessions, accounts.Codec{}
 	g.scs.HashTokenInStore = true
 	g.scs.Lifetime = Lifetime // of the cookie; the store has its own clock

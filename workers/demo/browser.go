@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"runtime"
 	"strings"
 	"time"
 
@@ -25,20 +23,14 @@ type browser struct {
 // maxPage bounds what is read of an answer.
 const maxPage = 16 << 20
 
-// newBrowser opens a browser for person number seat. Each person has an
-// address of their own, as on a network: the site limits what one address may
-// do. All of 127.0.0.0/8 is this machine on Linux; elsewhere they share one.
-func newBrowser(base *url.URL, seat int) (*browser, error) {
+// newBrowser opens a browser for one person.
+func newBrowser(base *url.URL) (*browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil
-	if host := base.Hostname(); runtime.GOOS == "linux" && (host == "localhost" || strings.HasPrefix(host, "127.")) {
-		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+seat))}}
-		transport.DialContext = dialer.DialContext
-	}
 	return &browser{base, &http.Client{Jar: jar, Transport: transport, Timeout: 2 * time.Minute}}, nil
 }
 

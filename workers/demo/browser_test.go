@@ -132,7 +132,7 @@ func TestBrowserKeepsCookiesAndFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newBrowser(base, 3)
+	b, err := newBrowser(base)
 	if err != nil {
 		t.Fatal(err)
 	}

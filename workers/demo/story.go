@@ -65,6 +65,10 @@ const password = "a long winter at the river mouth"
 // everybody are the members in the order in which they came.
 func everybody() []string { return append([]string{founder}, cast...) }
 
+// Members is how many people the demonstration brings in, all of them from
+// this machine and within seconds, which a site refuses that is not told.
+func Members() int { return len(everybody()) }
+
 // step is one part of the story.
 type step struct {
 	name string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -54,7 +53,7 @@ func (s *story) probes() string { return filepath.Join(s.Dir, s.libraries[4].nam
 
 // found registers the founder by the founding link and founds the community.
 func (s *story) found(ctx context.Context) (string, error) {
-	b, err := newBrowser(s.base, 0)
+	b, err := newBrowser(s.base)
 	if err != nil {
 		return "", err
 	}
@@ -142,7 +141,7 @@ func (s *story) join(ctx context.Context) (string, error) {
 	}
 	arrivals := make(chan arrival, len(cast))
 	err := s.each(cast, func(name string) error {
-		b, err := newBrowser(s.base, 1+slices.Index(cast, name))
+		b, err := newBrowser(s.base)
 		if err != nil {
 			return err
 		}
