@@ -37,6 +37,7 @@ func commands() []command {
 		{"node", "node join|run|complete …                         lend this machine to a community", node},
 		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says", verify},
 		{"tally", "tally FILE.blt [--rule RULE] [--lot 3,1,2]       count an election again", count},
+		{"bench", "bench train …                                     measure this machine at the platform's work", bench},
 		{"migrate", "migrate [--dir DIR]                              bring the database to this version", migrate},
 	}
 }

@@ -27,6 +27,32 @@ func S() Config {
 		Vocab: 256, NormEps: 1e-5, RopeTheta: 10_000, Tied: true}
 }
 
+// B is the shape of a small campaign on ordinary machines: 4,812,032
+// parameters over bytes.
+func B() Config {
+	return Config{Hidden: 256, Layers: 6, Heads: 8, KVHeads: 8, Intermediate: 688, Context: 256,
+		Vocab: 256, NormEps: 1e-5, RopeTheta: 10_000, Tied: true}
+}
+
+// M150 is the largest shape that a processor without a GPU should be asked to
+// train, 150,436,608 parameters: 20 layers with three heads to a key/value
+// group, as in Llama 3 (Grattafiori et al. 2024, section 3.2), and a
+// vocabulary of 32,000 pieces, as in Llama 2.
+func M150() Config {
+	return Config{Hidden: 768, Layers: 20, Heads: 12, KVHeads: 4, Intermediate: 2048, Context: 1024,
+		Vocab: 32_000, NormEps: 1e-5, RopeTheta: 10_000, Tied: true}
+}
+
+// StepFLOPs counts the additions and multiplications of the matrix products of
+// one training step over so many tokens in sequences of time: 6 per weight and
+// token (2 forward, 4 backward; the embedding counts as the output matrix),
+// and 12·C·T per token and layer for attention without its mask (Chowdhery et
+// al. 2022, appendix B).
+func (c Config) StepFLOPs(tokens, time int) int {
+	layer := c.Hidden*c.Hidden*2 + 2*c.Hidden*c.KVHeads*c.HeadDim() + 3*c.Hidden*c.Intermediate
+	return tokens * (6*(c.Vocab*c.Hidden+c.Layers*layer) + 12*c.Layers*c.Hidden*time)
+}
+
 // HeadDim returns D = C/H.
 func (c Config) HeadDim() int { return c.Hidden / c.Heads }
 

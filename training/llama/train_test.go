@@ -9,13 +9,27 @@ import (
 	"codeberg.org/althing/althing/training/tensor"
 )
 
-func TestSHas824448Parameters(t *testing.T) {
-	m, err := New(S())
-	if err != nil {
-		t.Fatal(err)
+func TestNamedShapesHaveTheirParameters(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		shape Config
+		want  int
+	}{{"S", S(), 824_448}, {"B", B(), 4_812_032}, {"M150", M150(), 150_436_608}} {
+		got := 0
+		for _, s := range tt.shape.Specs() {
+			got += s.Len()
+		}
+		if err := tt.shape.Check(); err != nil || got != tt.want {
+			t.Errorf("%s has %d parameters, want %d (%v)", tt.name, got, tt.want, err)
+		}
 	}
-	if got := m.Params.Len(); got != 824_448 {
-		t.Errorf("S has %d parameters, want 824448", got)
+}
+
+// TestStepFLOPs counts S by hand: 5.7 million a token.
+func TestStepFLOPs(t *testing.T) {
+	const want = 2048 * (6*(256*128+4*(4*128*128+3*128*344)) + 12*4*128*128)
+	if got := S().StepFLOPs(2048, 128); got != want {
+		t.Errorf("StepFLOPs of S = %d, want %d", got, want)
 	}
 }
 
