@@ -227,6 +227,122 @@ func TestCapWeightsObeysAndIsTight(t *testing.T) {
 	})
 }
 
+func TestAddAllIsAddAfterAddToTheBit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k, dim := rapid.IntRange(1, 6).Draw(t, "k"), rapid.SampledFrom([]int{1, 15, 16, 33, 4097, 140_001}).Draw(t, "dim")
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		updates, weights := make([][]float32, k), make([]int64, k)
+		for i := range updates {
+			updates[i], weights[i] = make([]float32, dim), 1+r.Int64N(1<<40)
+			for j := range updates[i] {
+				updates[i][j] = float32(r.NormFloat64())
+			}
+		}
+		m, got := NewMean(dim), make([]float32, dim)
+		if err := m.AddAll(updates, weights); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Into(got); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(bitsOf(got), bitsOf(slowMean(updates, weights))) {
+			t.Fatalf("AddAll of %d updates of %d parameters differs from the reference", k, dim)
+		}
+	})
+}
+
+func TestAddAllAddsAllOrNone(t *testing.T) {
+	m := NewMean(2)
+	if m.AddAll([][]float32{{1, 2}, {1, 2, 3}}, []int64{1, 1}) == nil || m.AddAll([][]float32{{1, 2}}, nil) == nil {
+		t.Error("AddAll took a long update or updates without weights")
+	}
+	if m.Total() != 0 {
+		t.Errorf("total %d after refusals, want 0", m.Total())
+	}
+}
+
+func TestAccumulateVectorsAreThePortableBits(t *testing.T) {
+	if !wide {
+		t.Log("no vectors on this processor: only the portable path runs")
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{0, 1, 15, 16, 17, 64, 255} {
+		u, w := make([]float32, n), r.NormFloat64()
+		got, want := make([]float64, n), make([]float64, n)
+		for i := range u {
+			u[i], got[i] = float32(r.NormFloat64()), r.NormFloat64()
+			product := w * float64(u[i])
+			want[i] = got[i] + product
+		}
+		Accumulate(got, u, w)
+		for i := range got {
+			if math.Float64bits(got[i]) != math.Float64bits(want[i]) {
+				t.Fatalf("%d values: element %d is %v, want %v", n, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+func TestMeanRefusesWhatIsNotFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for at := range 9 {
+			update := make([]float32, 9)
+			update[at] = float32(v)
+			m := NewMean(9)
+			for _, u := range [][]float32{make([]float32, 9), update} {
+				if err := m.Add(u, 3); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := m.Into(make([]float32, 9)); !errors.Is(err, ErrNotFinite) {
+				t.Errorf("mean with %v at %d: %v, want ErrNotFinite", v, at, err)
+			}
+			if Finite(update) {
+				t.Errorf("Finite(%v) = true", update)
+			}
+		}
+	}
+	if !Finite([]float32{math.MaxFloat32, -math.MaxFloat32, 0, math.SmallestNonzeroFloat32, 1}) {
+		t.Error("the largest numbers are called not finite")
+	}
+}
+
+func TestMedianNorm(t *testing.T) {
+	for _, tt := range []struct {
+		norms []float64
+		want  float64
+	}{{[]float64{3}, 3}, {[]float64{9, 1}, 1}, {[]float64{5, 100, 1}, 5}, {[]float64{4, 2, 1, 1e300}, 2}} {
+		if got, err := MedianNorm(tt.norms); err != nil || got != tt.want {
+			t.Errorf("MedianNorm(%v) = %v %v, want %v", tt.norms, got, err, tt.want)
+		}
+	}
+	for _, norms := range [][]float64{nil, {math.NaN()}, {1, math.Inf(1)}, {-1}} {
+		if got, err := MedianNorm(norms); err == nil {
+			t.Errorf("MedianNorm(%v) = %v, want an error", norms, got)
+		}
+	}
+}
+
+func TestMedianNormObeysTheMajority(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := rapid.IntRange(0, 5).Draw(t, "f")
+		honest := rapid.SliceOfN(rapid.Float64Range(0, 10), f+1, f+6).Draw(t, "honest")
+		lies := rapid.SliceOfN(rapid.Float64Range(0, 1e300), f, f).Draw(t, "lies")
+		got, err := MedianNorm(append(slices.Clone(honest), lies...))
+		if err != nil || got < slices.Min(honest) || got > slices.Max(honest) {
+			t.Fatalf("MedianNorm(%v and %v) = %v %v, want a norm between honest ones", honest, lies, got, err)
+		}
+	})
+}
+
+func TestClipFactorIsTheFirstStepOfClip(t *testing.T) {
+	for _, tt := range []struct{ norm, limit, want float64 }{{5, 10, 1}, {5, 5, 1}, {0, 0, 1}, {8, 2, 0.25}} {
+		if got := ClipFactor(tt.norm, tt.limit); got != tt.want {
+			t.Errorf("ClipFactor(%v, %v) = %v, want %v", tt.norm, tt.limit, got, tt.want)
+		}
+	}
+}
+
 func BenchmarkMean(b *testing.B) {
 	const dim, cohort = 1 << 20, 10
 	updates := make([][]float32, cohort)
@@ -247,6 +363,21 @@ func BenchmarkMean(b *testing.B) {
 				if err := m.Add(updates[k], int64(k)+1); err != nil {
 					b.Fatal(err)
 				}
+			}
+			if err := m.Into(dst); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run(fmt.Sprintf("%dx1M_in_memory", cohort), func(b *testing.B) {
+		b.SetBytes(4 * dim * cohort)
+		weights := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+		m := NewMean(dim)
+		for b.Loop() {
+			clear(m.sum)
+			m.total = 0
+			if err := m.AddAll(updates, weights); err != nil {
+				b.Fatal(err)
 			}
 			if err := m.Into(dst); err != nil {
 				b.Fatal(err)

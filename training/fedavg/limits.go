@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // Norm returns the L2 norm of update. The squares of float32 are exact in
@@ -12,7 +13,7 @@ import (
 func Norm(update []float32) float64 {
 	sum := 0.0
 	for _, u := range update {
-		sum += float64(u) * float64(u)
+		sum += float64(float64(u) * float64(u)) // exact, so that fusing would change nothing
 	}
 	return math.Sqrt(sum)
 }
@@ -35,6 +36,38 @@ func Clip(update []float32, limit float64) float64 {
 		factor = 1 - 0x1p-22 // rounding left it a hair above: two units less, and look again
 	}
 	return before
+}
+
+// MedianNorm returns the norm that norm clipping against the usual uses
+// (Sun, Kairouz, Suresh, McMahan 2019, with the bound taken from the cohort
+// instead of a constant): the value of rank ⌈n/2⌉ among norms, in ascending
+// order. It is one of the norms and no mean of two, so that fewer than half of
+// the nodes can neither push it over the largest honest norm nor under the
+// smallest. A running median gives the norms of the last rounds together with
+// those of this one. Norms must be finite and 0 or more; the order of the list
+// is of no account, and the list is left as it is.
+func MedianNorm(norms []float64) (float64, error) {
+	if len(norms) == 0 {
+		return 0, fmt.Errorf("median of norms: %w", ErrEmpty)
+	}
+	sorted := slices.Clone(norms)
+	for i, n := range norms {
+		if !(n >= 0) || math.IsInf(n, 0) {
+			return 0, fmt.Errorf("median of norms: norm %d is %v", i, n)
+		}
+	}
+	slices.Sort(sorted)
+	return sorted[(len(sorted)-1)/2], nil
+}
+
+// ClipFactor returns min(1, limit/norm), the factor that Clip applies first,
+// for rules that scale an update while they read it. An update of norm 0 has
+// factor 1.
+func ClipFactor(norm, limit float64) float64 {
+	if norm <= limit {
+		return 1
+	}
+	return limit / norm
 }
 
 // CapWeights lowers weights until no member holds more than num/den of their

@@ -1,8 +1,9 @@
 // Package fedavg combines the updates of a cohort as FederatedAveraging does
 // (McMahan, Moore, Ramage, Hampson, Agüera y Arcas 2017, Algorithm 1): the mean
 // of what the nodes changed, weighted by their examples n_k. Around the mean
-// stand the two limits on how far one node can pull it: the L2 norm of its
-// update and its share of the weight.
+// stand the limits on how far one node can pull it: the L2 norm of its update,
+// at most a voted number and at most what is usual in the cohort, and its share
+// of the weight.
 //
 // Everything here is summed in float64 and in the order given, so that anyone
 // who holds the same updates computes the same bytes.
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Mean accumulates Σ n_k·u_k, one update at a time: its memory is 8 bytes per
@@ -27,6 +29,9 @@ type Mean struct {
 // exact in float64.
 const maxTotal = 1 << 53
 
+// ErrNotFinite says that an update held NaN or an infinity.
+var ErrNotFinite = errors.New("a value is not finite")
+
 // ErrEmpty says that there is no update to average.
 var ErrEmpty = errors.New("no update to average")
 
@@ -34,8 +39,44 @@ var ErrEmpty = errors.New("no update to average")
 func NewMean(dim int) *Mean { return &Mean{sum: make([]float64, dim)} }
 
 // Add adds one update with weight n_k, its examples. The update is not kept.
-// Values must be finite; safetensors.Receive sees to that at the door.
+// Values must be finite: safetensors.Receive sees to that at the door, and Into
+// gives no mean of others.
 func (m *Mean) Add(update []float32, weight int64) error {
+	if err := m.count(update, weight); err != nil {
+		return err
+	}
+	parts(len(update), func(from, to int) { Accumulate(m.sum[from:to], update[from:to], float64(weight)) })
+	return nil
+}
+
+// AddAll adds updates in the order given, to the same bits as one Add after
+// another. It is for updates that are in memory anyway: all of them pass over a
+// few parameters while the sums of those are in the nearest cache. It adds all
+// or, with an error, none.
+func (m *Mean) AddAll(updates [][]float32, weights []int64) error {
+	if len(updates) != len(weights) {
+		return fmt.Errorf("average: %d updates with %d weights", len(updates), len(weights))
+	}
+	before := m.total
+	for k, u := range updates {
+		if err := m.count(u, weights[k]); err != nil {
+			m.total = before
+			return fmt.Errorf("update %d: %w", k, err)
+		}
+	}
+	parts(len(m.sum), func(from, to int) {
+		for ; from < to; from += block {
+			end := min(from+block, to)
+			for k, u := range updates {
+				Accumulate(m.sum[from:end], u[from:end], float64(weights[k]))
+			}
+		}
+	})
+	return nil
+}
+
+// count takes the weight of an update, if both are as they should be.
+func (m *Mean) count(update []float32, weight int64) error {
 	if len(update) != len(m.sum) {
 		return fmt.Errorf("average: update of %d parameters, want %d", len(update), len(m.sum))
 	}
@@ -43,14 +84,6 @@ func (m *Mean) Add(update []float32, weight int64) error {
 		return fmt.Errorf("average: weight %d after %d, want a positive weight and a sum of at most %d", weight, m.total, int64(maxTotal))
 	}
 	m.total += weight
-	w := float64(weight)
-	parts(len(update), func(from, to int) {
-		part := update[from:to]
-		sum := m.sum[from:to][:len(part)] // one length for both spares a check per element
-		for i, u := range part {
-			sum[i] += float64(w * float64(u)) // the conversion forbids a fused multiply-add
-		}
-	})
 	return nil
 }
 
@@ -58,7 +91,8 @@ func (m *Mean) Add(update []float32, weight int64) error {
 func (m *Mean) Total() int64 { return m.total }
 
 // Into sets dst to Σ n_k·u_k / Σ n_k, rounded once to float32. More updates
-// may follow.
+// may follow. It refuses with ErrNotFinite, dst then being of no use, when an
+// update was not finite: no sum of finite values reaches infinity here.
 func (m *Mean) Into(dst []float32) error {
 	if len(dst) != len(m.sum) {
 		return fmt.Errorf("average: %d places for %d parameters", len(dst), len(m.sum))
@@ -67,12 +101,22 @@ func (m *Mean) Into(dst []float32) error {
 		return fmt.Errorf("average: %w", ErrEmpty)
 	}
 	total := float64(m.total)
+	var bad atomic.Bool
 	parts(len(dst), func(from, to int) {
-		sum := m.sum[from:to]
-		for i := range sum {
-			dst[from+i] = float32(sum[i] / total)
+		odd := uint32(0)
+		sum, dst := m.sum[from:to], dst[from:to]
+		for i, v := range sum {
+			mean := float32(v / total)
+			dst[i] = mean
+			odd |= NotFinite(mean)
+		}
+		if odd != 0 {
+			bad.Store(true)
 		}
 	})
+	if bad.Load() {
+		return fmt.Errorf("average: %w", ErrNotFinite)
+	}
 	return nil
 }
 

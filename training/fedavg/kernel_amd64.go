@@ -1,0 +1,21 @@
+package fedavg
+
+import "golang.org/x/sys/cpu"
+
+// wide says that the processor and the operating system carry AVX2. Both paths
+// give the same bits; a test compares them.
+var wide = cpu.X86.HasAVX2
+
+//go:noescape
+func accumulateAVX2(n int, sum *float64, u *float32, w float64)
+
+// accumulateHead does the longest prefix that the vectors cover and returns its
+// length; the caller does the rest.
+func accumulateHead(sum []float64, u []float32, w float64) int {
+	n := len(u) &^ 15
+	if n == 0 || !wide {
+		return 0
+	}
+	accumulateAVX2(n, &sum[:n][0], &u[0], w)
+	return n
+}

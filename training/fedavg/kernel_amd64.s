@@ -1,0 +1,34 @@
+#include "textflag.h"
+
+// func accumulateAVX2(n int, sum *float64, u *float32, w float64)
+// sum += w·u with the product rounded by itself; n is a multiple of 16.
+TEXT ·accumulateAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), CX
+	MOVQ         sum+8(FP), DI
+	MOVQ         u+16(FP), SI
+	VBROADCASTSD w+24(FP), Y8
+	SHRQ         $4, CX
+
+loop:
+	VCVTPS2PD (SI), Y0
+	VCVTPS2PD 16(SI), Y1
+	VCVTPS2PD 32(SI), Y2
+	VCVTPS2PD 48(SI), Y3
+	VMULPD    Y8, Y0, Y0
+	VMULPD    Y8, Y1, Y1
+	VMULPD    Y8, Y2, Y2
+	VMULPD    Y8, Y3, Y3
+	VADDPD    (DI), Y0, Y0
+	VADDPD    32(DI), Y1, Y1
+	VADDPD    64(DI), Y2, Y2
+	VADDPD    96(DI), Y3, Y3
+	VMOVUPD   Y0, (DI)
+	VMOVUPD   Y1, 32(DI)
+	VMOVUPD   Y2, 64(DI)
+	VMOVUPD   Y3, 96(DI)
+	ADDQ      $64, SI
+	ADDQ      $128, DI
+	DECQ      CX
+	JNZ       loop
+	VZEROUPPER
+	RET
