@@ -217,6 +217,9 @@ func difference(decided, asked Recipe) string {
 		{"deadline", decided.Deadline, asked.Deadline}, {"aggregator", decided.Aggregator, asked.Aggregator},
 		{"converge", decided.Converge, asked.Converge}, {"base", decided.Base, asked.Base},
 		{"arithmetic", decided.Arithmetic, asked.Arithmetic},
+		{"local", decided.Local, asked.Local}, {"server", decided.Server, asked.Server}, {"robust", decided.Robust, asked.Robust},
+		{"up", decided.Up, asked.Up}, {"down", decided.Down, asked.Down}, {"privacy", decided.Privacy, asked.Privacy},
+		{"selection", decided.Selection, asked.Selection},
 	} {
 		if f.decided != f.asked {
 			return fmt.Sprintf("%s is %v, the decision says %v", f.name, f.asked, f.decided)

@@ -8,14 +8,17 @@ import (
 )
 
 // Recipe is what a training decision fixes: how many rounds, from which base,
-// with which numbers. It stands in the log inside the decision's entry, so it
-// holds integers and decimal strings, never floats.
+// with which numbers, and how updates become the next checkpoint. It stands in
+// the log inside the decision's entry, so it holds integers and decimal
+// strings, never floats. A part that says nothing is left out of its JSON and
+// means what recipes meant before the part existed, so that old decisions keep
+// their bytes and their sense. It is comparable: nodes compare it whole.
 type Recipe struct {
 	Rounds      int    `json:"rounds"`       // rounds of the campaign, at most
 	Steps       int    `json:"steps"`        // optimiser steps per node and round
 	BatchTokens int    `json:"batch_tokens"` // tokens of one step
 	Context     int    `json:"context"`      // tokens of one sequence
-	Optimizer   string `json:"optimizer"`    // "adamw"; fresh moments in every round
+	Optimizer   string `json:"optimizer"`    // "adamw" or "sgd"; fresh moments in every round
 	LearnRate   string `json:"learn_rate"`
 	Beta1       string `json:"beta1"`
 	Beta2       string `json:"beta2"`
@@ -26,10 +29,18 @@ type Recipe struct {
 	Cohort      int    `json:"cohort"`      // nodes wanted in a round
 	MinReports  int    `json:"min_reports"` // fewer updates than this abandon the round; at least 2 members
 	Deadline    int    `json:"deadline"`    // seconds a round collects
-	Aggregator  string `json:"aggregator"`  // "fedavg"
+	Aggregator  string `json:"aggregator"`  // "fedavg": rounds of local training and a mean; Server and Robust say which
 	Converge    string `json:"converge"`    // stop when the loss falls by less than this share, "0" never
 	Base        string `json:"base"`        // digest of the weights to begin from, hex
 	Arithmetic  string `json:"arithmetic"`  // "arith/1"
+
+	Local     Local     `json:"local,omitzero"`
+	Server    Server    `json:"server,omitzero"`
+	Robust    Robust    `json:"robust,omitzero"`
+	Up        Uplink    `json:"up,omitzero"`
+	Down      Downlink  `json:"down,omitzero"`
+	Privacy   Privacy   `json:"privacy,omitzero"`
+	Selection Selection `json:"selection,omitzero"`
 }
 
 // ParseRecipe reads a recipe strictly and checks it.
@@ -53,7 +64,7 @@ func (r Recipe) Check() error {
 	switch {
 	case r.Rounds < 1 || r.Rounds > 10_000:
 		return fmt.Errorf("recipe: rounds %d: want 1 to 10,000", r.Rounds)
-	case r.Optimizer != "adamw":
+	case r.Optimizer != "adamw" && r.Optimizer != "sgd":
 		return fmt.Errorf("recipe: optimizer %q is not known", r.Optimizer)
 	case r.Aggregator != "fedavg":
 		return fmt.Errorf("recipe: aggregator %q is not known", r.Aggregator)
@@ -71,6 +82,9 @@ func (r Recipe) Check() error {
 	}
 	if c, err := strconv.ParseFloat(r.Converge, 64); err != nil || !(c >= 0 && c < 1) {
 		return fmt.Errorf("recipe: converge %q: want a share from 0 to less than 1", r.Converge)
+	}
+	if err := r.checkParts(); err != nil {
+		return fmt.Errorf("recipe: %w", err)
 	}
 	return nil
 }
