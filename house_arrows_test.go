@@ -147,6 +147,9 @@ var added = []arrow{
 	{"handlers/nodeapi", "training/corpus", "a node reports its manifest"},
 	{"handlers/nodeapi", "training/models", "a node asks for a checkpoint that it may read"},
 	{"workers/agent", "governance", "tells a full disk from a fault by the kind of the error"},
+	{"training/recipes", "training", "names the arithmetic in presets"},
+	{"training/recipes", "training/protocol", "describes and checks recipes in the form in which they are decided"},
+	{"workers", "training/recipes", "tells what a round spent of a member's privacy"},
 	{"workers", "training/protocol", "signs assignments and reads reports"},
 }
 

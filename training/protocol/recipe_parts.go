@@ -242,7 +242,7 @@ func (r Recipe) checkWhole() error {
 		{"warm-up steps", r.Local.Warmup, 0, 1_000_000}, {"floor of the rate, thousandths", r.Local.Floor, 0, 1000},
 		{"parts of a batch", r.Local.Accumulate, 0, 4096}, {"hostile members", r.Robust.Byzantine, 0, 10_000},
 		{"members in a bucket", r.Robust.Bucket, 0, 100}, {"iterations", r.Robust.Iterations, 0, 100},
-		{"share sent, thousandths", r.Up.Share, 0, 1000}, {"rounds under the ceiling", r.Privacy.Rounds, 0, 10_000},
+		{"share sent, thousandths", r.Up.Share, 0, 999}, {"rounds under the ceiling", r.Privacy.Rounds, 0, 10_000},
 		{"over-selection, thousandths", r.Selection.Over, 0, 4000}, {"nodes of one member", r.Selection.MemberCap, 0, 1000},
 		{"memory, MB", r.Selection.MinMemory, 0, 1 << 24}, {"tokens per second", r.Selection.MinSpeed, 0, 1 << 30},
 		{"floor of a stratum", r.Selection.Floor, 0, 1000},
