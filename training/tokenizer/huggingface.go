@@ -1,10 +1,11 @@
 package tokenizer
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -25,102 +26,100 @@ var characters = func() (table [Vocabulary]rune) {
 	return table
 }()
 
-// byteLevel is how the format describes both the step that maps bytes to the
-// characters of the table and the step that maps them back.
-type byteLevel struct {
-	Type           string `json:"type"`
-	AddPrefixSpace bool   `json:"add_prefix_space"`
-	TrimOffsets    bool   `json:"trim_offsets"`
-	UseRegex       bool   `json:"use_regex"`
-}
-
-// bpe is the model part of the format. Merges is a list of pairs, in either of
-// the two forms that the format knows; here it is empty.
-type bpe struct {
-	Type   string            `json:"type"`
-	Drop   *float64          `json:"dropout"`
-	Unk    *string           `json:"unk_token"`
-	Prefix *string           `json:"continuing_subword_prefix"`
-	Suffix *string           `json:"end_of_word_suffix"`
-	Fuse   bool              `json:"fuse_unk"`
-	Vocab  map[string]int    `json:"vocab"`
-	Merges []json.RawMessage `json:"merges"`
-}
-
-// file is a tokenizer.json. The parts that change text are kept as they came
-// until Check has seen that they are absent.
-type file struct {
-	Version       string            `json:"version"`
-	Truncation    json.RawMessage   `json:"truncation"`
-	Padding       json.RawMessage   `json:"padding"`
-	AddedTokens   []json.RawMessage `json:"added_tokens"`
-	Normalizer    json.RawMessage   `json:"normalizer"`
-	PreTokenizer  *byteLevel        `json:"pre_tokenizer"`
-	PostProcessor json.RawMessage   `json:"post_processor"`
-	Decoder       *byteLevel        `json:"decoder"`
-	Model         bpe               `json:"model"`
-}
-
-// Write writes the vocabulary as tokenizer.json: byte-level BPE without
-// merges, where the id of each entry is its byte.
-func Write(w io.Writer) error {
-	step := &byteLevel{Type: "ByteLevel", TrimOffsets: true}
-	f := file{
-		Version:      "1.0",
-		AddedTokens:  []json.RawMessage{},
-		PreTokenizer: step,
-		Decoder:      step,
-		Model:        bpe{Type: "BPE", Vocab: make(map[string]int, Vocabulary), Merges: []json.RawMessage{}},
-	}
+var byteOf = func() map[rune]byte {
+	m := make(map[rune]byte, Vocabulary)
 	for b, c := range characters {
-		f.Model.Vocab[string(c)] = b
+		m[c] = byte(b)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(f)
+	return m
+}()
+
+// visible writes bytes in the characters of the table.
+func visible(token string) string {
+	var out strings.Builder
+	for i := range len(token) {
+		out.WriteRune(characters[token[i]])
+	}
+	return out.String()
 }
 
-// maxFile bounds what Read takes: the file above has about 6 KB; the
-// vocabularies of large models, which Read refuses by content, have megabytes.
-const maxFile = 1 << 20
-
-// Read reports whether a tokenizer.json describes this vocabulary, so that a
-// model from elsewhere can be run with Encode and Decode: nil if it does, else
-// the first difference that would give other ids or other text.
-func Read(r io.Reader) error {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
-		return fmt.Errorf("read tokenizer: %w", err)
-	}
-	if len(data) > maxFile {
-		return fmt.Errorf("read tokenizer: more than %d bytes, a vocabulary other than the 256 bytes", maxFile)
-	}
-	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
-		return fmt.Errorf("read tokenizer: %w", err)
-	}
-	null := func(raw json.RawMessage) bool { return len(raw) == 0 || bytes.Equal(raw, []byte("null")) }
-	switch m := f.Model; {
-	case m.Type != "BPE" || m.Drop != nil || m.Prefix != nil && *m.Prefix != "" || m.Suffix != nil && *m.Suffix != "":
-		return fmt.Errorf("read tokenizer: model %q with options, want plain BPE", m.Type)
-	case len(m.Merges) > 0:
-		return fmt.Errorf("read tokenizer: %d merges, want none", len(m.Merges))
-	case len(m.Vocab) != Vocabulary:
-		return fmt.Errorf("read tokenizer: %d entries, want %d", len(m.Vocab), Vocabulary)
-	case f.PreTokenizer == nil || f.PreTokenizer.Type != "ByteLevel" || f.PreTokenizer.AddPrefixSpace:
-		return fmt.Errorf("read tokenizer: want the ByteLevel pre-tokenizer without a prefix space")
-	case f.Decoder == nil || f.Decoder.Type != "ByteLevel":
-		return fmt.Errorf("read tokenizer: want the ByteLevel decoder")
-	case !null(f.Normalizer) || !null(f.Truncation) || !null(f.Padding) || len(f.AddedTokens) > 0:
-		return fmt.Errorf("read tokenizer: a normalizer, truncation, padding or added tokens would change the ids")
-	case !null(f.PostProcessor) && !strings.Contains(string(f.PostProcessor), `"ByteLevel"`):
-		return fmt.Errorf("read tokenizer: a post-processor would add ids")
-	}
-	for b, c := range characters {
-		if id, ok := f.Model.Vocab[string(c)]; !ok || id != b {
-			return fmt.Errorf("read tokenizer: byte %#02x, written %q, has id %d, want %d", b, c, id, b)
+// unseen is its inverse; false if a character is not of the table.
+func unseen(text string) (string, bool) {
+	out := make([]byte, 0, len(text))
+	for _, c := range text {
+		b, ok := byteOf[c]
+		if !ok {
+			return "", false
 		}
+		out = append(out, b)
+	}
+	return string(out), true
+}
+
+// mark is an entry of added_tokens.
+type mark struct {
+	ID         int32  `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"`
+	LStrip     bool   `json:"lstrip"`
+	RStrip     bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"`
+	Special    bool   `json:"special"`
+}
+
+// Write writes the bytes as tokenizer.json: an encoding without merges.
+func Write(w io.Writer) error { return Bytes().Write(w) }
+
+// Write writes tokenizer.json in the form that all releases of Hugging Face's
+// library read: entries by id, merges as "left right".
+func (b *BPE) Write(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	quote := func(s string) string {
+		text, err := json.Marshal(s)
+		if err != nil {
+			panic(err) // a string always has a JSON form
+		}
+		return string(text)
+	}
+	var marks []mark
+	for content, id := range b.special {
+		marks = append(marks, mark{ID: id, Content: content, Special: true})
+	}
+	slices.SortFunc(marks, func(x, y mark) int { return int(x.ID) - int(y.ID) })
+	if marks == nil {
+		marks = []mark{}
+	}
+	added, err := json.Marshal(marks)
+	if err != nil {
+		return fmt.Errorf("write tokenizer: %w", err)
+	}
+	step := `{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}`
+	before := step
+	if b.digits {
+		before = `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},` + step + `]}`
+	}
+	fmt.Fprintf(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": %s,\n", added)
+	fmt.Fprintf(out, "  \"normalizer\": null,\n  \"pre_tokenizer\": %s,\n  \"post_processor\": null,\n  \"decoder\": %s,\n", before, step)
+	fmt.Fprint(out, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n"+
+		"    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n    \"vocab\": {")
+	comma := ""
+	for id, token := range b.tokens {
+		if token != "" && !b.isMark[int32(id)] {
+			fmt.Fprintf(out, "%s\n      %s: %d", comma, quote(visible(token)), id)
+			comma = ","
+		}
+	}
+	fmt.Fprint(out, "\n    },\n    \"merges\": [")
+	for i, p := range b.merges {
+		comma = ","
+		if i == 0 {
+			comma = ""
+		}
+		fmt.Fprintf(out, "%s\n      %s", comma, quote(visible(b.tokens[p.Left])+" "+visible(b.tokens[p.Right])))
+	}
+	fmt.Fprint(out, "]\n  }\n}\n")
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write tokenizer: %w", err)
 	}
 	return nil
 }
