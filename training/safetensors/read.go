@@ -42,62 +42,86 @@ type entry struct {
 // file, or of a body that was counted. NaN and infinities are kept: whether
 // they matter is for the caller.
 func Read(r io.Reader, size int64) ([]Loaded, error) {
-	var word [8]byte
-	if _, err := io.ReadFull(r, word[:]); err != nil {
-		return nil, formatError("read the length word: %v", err)
-	}
-	length := binary.LittleEndian.Uint64(word[:])
-	if length < 2 || length > maxHeader || int64(length) > size-8 {
-		return nil, formatError("header of %d bytes, want 2 to %d within the file's %d", length, maxHeader, size)
-	}
-	header := make([]byte, length)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, formatError("read the header: %v", err)
-	}
-	entries, err := parse(header, size-8-int64(length))
+	var out []Loaded
+	err := ReadInto(r, size, func(t Tensor) ([]float32, error) {
+		out = append(out, Loaded{t, make([]float32, t.Elements())})
+		return out[len(out)-1].Data, nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	out := make([]Loaded, 0, len(entries))
-	buf := make([]byte, chunk)
-	for _, e := range entries {
-		values, err := load(r, e, buf)
-		if err != nil {
-			return nil, formatError("read tensor %q: %v", e.Name, err)
-		}
-		out = append(out, Loaded{e.Tensor, values})
-	}
-	if n, _ := io.ReadFull(r, buf[:1]); n > 0 {
-		return nil, formatError("bytes after the last tensor")
 	}
 	return out, nil
 }
 
-// load reads the values of e, whose range was checked.
-func load(r io.Reader, e entry, buf []byte) ([]float32, error) {
-	values := make([]float32, 0, e.elements)
+// ReadInto is Read into memory that the caller has: place is called for each
+// tensor in the order of the data. The header has been checked as a whole by
+// then.
+func ReadInto(r io.Reader, size int64, place Place) error {
+	var word [8]byte
+	if _, err := io.ReadFull(r, word[:]); err != nil {
+		return formatError("read the length word: %v", err)
+	}
+	length := binary.LittleEndian.Uint64(word[:])
+	if length < 2 || length > maxHeader || int64(length) > size-8 {
+		return formatError("header of %d bytes, want 2 to %d within the file's %d", length, maxHeader, size)
+	}
+	header := make([]byte, length)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return formatError("read the header: %v", err)
+	}
+	entries, err := parse(header, size-8-int64(length))
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, chunk)
+	for _, e := range entries {
+		dst, err := place(e.Tensor)
+		if err != nil {
+			return err
+		}
+		if dst != nil && int64(len(dst)) != e.elements {
+			return fmt.Errorf("read tensor %q: %d places for %d elements", e.Name, len(dst), e.elements)
+		}
+		if err := load(r, e, buf, dst); err != nil {
+			return formatError("read tensor %q: %v", e.Name, err)
+		}
+	}
+	if n, _ := io.ReadFull(r, buf[:1]); n > 0 {
+		return formatError("bytes after the last tensor")
+	}
+	return nil
+}
+
+// load reads the values of e, whose range was checked, into dst, or passes
+// over them if it is nil.
+func load(r io.Reader, e entry, buf []byte, dst []float32) error {
 	for left := e.end - e.begin; left > 0; {
 		part := buf[:min(left, int64(len(buf)))]
 		if _, err := io.ReadFull(r, part); err != nil {
-			return nil, err
+			return err
 		}
 		left -= int64(len(part))
+		if dst == nil {
+			continue
+		}
+		n := len(part) / int(e.DType.size())
 		switch e.DType {
 		case F32:
-			for ; len(part) > 0; part = part[4:] {
-				values = append(values, math.Float32frombits(binary.LittleEndian.Uint32(part)))
+			for i := range dst[:n] {
+				dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(part[4*i:]))
 			}
 		case BF16:
-			for ; len(part) > 0; part = part[2:] {
-				values = append(values, math.Float32frombits(uint32(binary.LittleEndian.Uint16(part))<<16))
+			for i := range dst[:n] {
+				dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(part[2*i:])) << 16)
 			}
 		case F16:
-			for ; len(part) > 0; part = part[2:] {
-				values = append(values, widen(binary.LittleEndian.Uint16(part)))
+			for i := range dst[:n] {
+				dst[i] = widen(binary.LittleEndian.Uint16(part[2*i:]))
 			}
 		}
+		dst = dst[n:]
 	}
-	return values, nil
+	return nil
 }
 
 // widen converts an IEEE 754 binary16 to float32; every half is a float32.
