@@ -150,6 +150,7 @@ var added = []arrow{
 	{"training/recipes", "training", "names the arithmetic in presets"},
 	{"training/recipes", "training/protocol", "describes and checks recipes in the form in which they are decided"},
 	{"workers", "training/recipes", "tells what a round spent of a member's privacy"},
+	{"workers/torch", "training/safetensors", "hands models to the external trainer and reads what it leaves"},
 	{"workers", "training/protocol", "signs assignments and reads reports"},
 }
 
