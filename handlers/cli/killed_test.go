@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -26,10 +27,13 @@ import (
 )
 
 // TestMain lets the test binary be the program, so that tests can start and
-// kill real processes of it.
+// kill real processes of it, and so can the demonstration: a command begins
+// with a word, what go test passes with a dash.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "as-althing" {
-		os.Exit(Run(context.Background(), Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[2:]))
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		os.Exit(Run(ctx, Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
@@ -64,7 +68,7 @@ func (l *lines) String() string {
 // start runs the program until it is killed or the test ends.
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], append([]string{"as-althing"}, args...)...)
+	cmd := exec.Command(os.Args[0], args...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -103,22 +107,8 @@ func eventually(t *testing.T, what string, ask func() bool) {
 // while nodes train. The campaign ends as it was decided, each update counts
 // once, and the log verifies and replays.
 func TestKilledInTheMiddleOfARound(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	dir := t.TempDir()
-	open := []string{dir, filepath.Dir(dir)} // Postgres runs as another user when root starts it
-	for _, d := range open {
-		if err := os.Chmod(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	home := filepath.Join(dir, "home")
-	t.Setenv("XDG_DATA_HOME", home)
-	t.Setenv("DATABASE_URL", "")
+	addr := freeAddress(t)
+	dir := ownHome(t)
 	site := &site{url: "http://" + addr}
 	serve := func() *program {
 		p := start(t, "serve", "--dir", filepath.Join(dir, "site"), "--addr", addr)
@@ -204,6 +194,33 @@ func TestKilledInTheMiddleOfARound(t *testing.T) {
 			t.Errorf("round %d: %d updates of a cohort of %d", id, len(r.Updates), len(r.Cohort))
 		}
 	}
+}
+
+// freeAddress is one that nobody listens on, for a program that is started
+// there more than once.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// ownHome is a folder in which programs of this test live as if they were
+// alone on the machine, each with a private Postgres.
+func ownHome(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} { // Postgres runs as another user when root starts it
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("XDG_DATA_HOME", filepath.Join(dir, "home"))
+	t.Setenv("DATABASE_URL", "")
+	return dir
 }
 
 // killTree kills Postgres and all its processes at once.

@@ -11,10 +11,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-// form finds the form of the present page whose action contains a text.
+// form finds the form of the present page that writes and whose action
+// contains a text; nil if the page offers none.
 func (p *person) form(action string) *html.Node {
 	for n := range p.page.Descendants() {
-		if n.Data == "form" && strings.Contains(attr(n, "action"), action) {
+		if n.Data == "form" && attr(n, "method") == "post" && strings.Contains(attr(n, "action"), action) {
 			return n
 		}
 	}
@@ -24,7 +25,13 @@ func (p *person) form(action string) *html.Node {
 // post sends a form that the page does not offer, as a retry or a stranger would.
 func (p *person) post(path string, values url.Values) *person {
 	p.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, p.site.url+path, strings.NewReader(values.Encode()))
+	return p.submit(p.site.url+path, values)
+}
+
+// submit sends values as a form of the site does.
+func (p *person) submit(to string, values url.Values) *person {
+	p.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, to, strings.NewReader(values.Encode()))
 	if err != nil {
 		p.t.Fatal(err)
 	}

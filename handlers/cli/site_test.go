@@ -31,15 +31,21 @@ type site struct {
 // test ends, when its trail is verified.
 func newSite(t testing.TB) *site {
 	t.Helper()
+	return newSiteOn(t, pgtest.URL(t), slog.New(slog.DiscardHandler))
+}
+
+// newSiteOn is newSite on a database and with a log of the test's own.
+func newSiteOn(t testing.TB, database string, logger *slog.Logger) *site {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := settings{Dir: t.TempDir(), Addr: l.Addr().String(), Database: pgtest.URL(t)}
+	s := settings{Dir: t.TempDir(), Addr: l.Addr().String(), Database: database}
 	if err := s.complete(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := open(t.Context(), s, slog.New(slog.DiscardHandler))
+	p, err := open(t.Context(), s, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,28 +120,19 @@ func (p *person) get(path string) *person {
 // send fills in the form whose action contains a text, and sends it.
 func (p *person) send(action string, fill url.Values) *person {
 	p.t.Helper()
-	for form := range p.page.Descendants() {
-		if form.Data != "form" || attr(form, "method") != "post" || !strings.Contains(attr(form, "action"), action) {
-			continue
-		}
-		values := fieldsOf(form)
-		for name, v := range fill {
-			values[name] = v
-		}
-		to, err := p.at.Parse(attr(form, "action"))
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		req, err := http.NewRequest(http.MethodPost, to.String(), strings.NewReader(values.Encode()))
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Origin", p.site.url)
-		return p.do(req)
+	form := p.form(action)
+	if form == nil {
+		p.t.Fatalf("%s has no form to %q: %s", p.at, action, p.words())
 	}
-	p.t.Fatalf("%s has no form to %q: %s", p.at, action, p.words())
-	return nil
+	values := fieldsOf(form)
+	for name, v := range fill {
+		values[name] = v
+	}
+	to, err := p.at.Parse(attr(form, "action"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.submit(to.String(), values)
 }
 
 // words is the text of the page's main part, shortened, for messages.
