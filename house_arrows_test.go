@@ -18,7 +18,7 @@ var arrowRules = []rule{
 var (
 	pureGovernance   = within("governance", "tally diff translog workspace opinion envelope keys wikitext")
 	governanceStores = within("governance", "accounts members nodes pages policies voting proposals elections moderation talk notices agreements credit archive")
-	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg robust compress secagg dp gossip unlearn eval flagger")
+	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg robust robust/attacks compress secagg dp gossip unlearn eval flagger")
 	trainingStores   = within("training", "models corpus rounds unlearning gate")
 	webPackages      = within("web", "href layout ui pages feed plot")
 	roots            = []string{"governance", "training"}
@@ -123,6 +123,8 @@ var added = []arrow{
 	{"training/corpus", "training/protocol", "keeps the manifest that a node reports, in the form in which it is signed"},
 	{"training/models", "governance/translog", "Replay rebuilds which version is served"},
 	{"training/rounds", "governance/translog", "mandates quote entries; Replay rebuilds rounds from them"},
+	{"training/robust", "training/fedavg", "its weighted sums and its refusal of what is not finite"},
+	{"training/robust/attacks", "training/tensor", "hostile updates for tests and studies of every rule; tensor owns the logarithm and the cosine of noise"},
 	{"training/unlearning", "governance/translog", "Replay rebuilds cases from entries"},
 	{"training/unlearning", "training/protocol", "tells nodes the case of a suppression"},
 	{"training/founding", "training", "the version that a community begins with, embedded"},

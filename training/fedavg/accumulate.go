@@ -26,12 +26,10 @@ func NotFinite(v float32) uint32 {
 
 // Finite reports whether no value of v is NaN or infinite.
 func Finite(v []float32) bool {
+	n, ok := finiteHead(v)
 	odd := uint32(0)
-	for ; len(v) >= 4; v = v[4:] {
-		odd |= NotFinite(v[0]) | NotFinite(v[1]) | NotFinite(v[2]) | NotFinite(v[3])
-	}
-	for _, x := range v {
+	for _, x := range v[n:] {
 		odd |= NotFinite(x)
 	}
-	return odd == 0
+	return ok && odd == 0
 }

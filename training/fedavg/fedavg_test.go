@@ -307,6 +307,23 @@ func TestMeanRefusesWhatIsNotFinite(t *testing.T) {
 	}
 }
 
+func TestFiniteFindsOneValueAnywhere(t *testing.T) {
+	for _, n := range []int{1, 15, 16, 17, 40} {
+		for at := range n {
+			for _, tt := range []struct {
+				value float64
+				want  bool
+			}{{math.NaN(), false}, {math.Inf(1), false}, {math.Inf(-1), false}, {-math.MaxFloat32, true}, {math.MaxFloat32, true}} {
+				v := make([]float32, n)
+				v[at] = float32(tt.value)
+				if got := Finite(v); got != tt.want {
+					t.Fatalf("Finite of %d values with %v at %d = %v, want %v", n, tt.value, at, got, tt.want)
+				}
+			}
+		}
+	}
+}
+
 func TestMedianNorm(t *testing.T) {
 	for _, tt := range []struct {
 		norms []float64

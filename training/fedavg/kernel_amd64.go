@@ -9,6 +9,9 @@ var wide = cpu.X86.HasAVX2
 //go:noescape
 func accumulateAVX2(n int, sum *float64, u *float32, w float64)
 
+//go:noescape
+func finiteAVX2(n int, v *float32) uint32
+
 // accumulateHead does the longest prefix that the vectors cover and returns its
 // length; the caller does the rest.
 func accumulateHead(sum []float64, u []float32, w float64) int {
@@ -18,4 +21,14 @@ func accumulateHead(sum []float64, u []float32, w float64) int {
 	}
 	accumulateAVX2(n, &sum[:n][0], &u[0], w)
 	return n
+}
+
+// finiteHead looks at the longest prefix that the vectors cover and returns its
+// length and whether it is finite.
+func finiteHead(v []float32) (int, bool) {
+	n := len(v) &^ 15
+	if n == 0 || !wide {
+		return 0, true
+	}
+	return n, finiteAVX2(n, &v[0]) == 0
 }

@@ -32,3 +32,36 @@ loop:
 	JNZ       loop
 	VZEROUPPER
 	RET
+
+// func finiteAVX2(n int, v *float32) uint32
+// returns 0 when no exponent is all ones, which is NaN and the infinities;
+// n is a multiple of 16. Adding one to the exponent of such a value carries
+// into the sign.
+TEXT ·finiteAVX2(SB), NOSPLIT, $0-20
+	MOVQ         n+0(FP), CX
+	MOVQ         v+8(FP), SI
+	MOVL         $0x7f800000, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VPXOR        Y6, Y6, Y6
+	VPXOR        Y7, Y7, Y7
+	SHRQ         $4, CX
+
+look:
+	VPAND  (SI), Y8, Y0
+	VPAND  32(SI), Y8, Y1
+	VPADDD Y9, Y0, Y0
+	VPADDD Y9, Y1, Y1
+	VPOR   Y0, Y6, Y6
+	VPOR   Y1, Y7, Y7
+	ADDQ   $64, SI
+	DECQ   CX
+	JNZ    look
+	VPOR   Y6, Y7, Y6
+	VMOVMSKPS Y6, AX
+	MOVL   AX, ret+16(FP)
+	VZEROUPPER
+	RET
