@@ -94,24 +94,30 @@ func TestWeightsAreTheSameOnEveryKernelAndThreadCount(t *testing.T) {
 }
 
 func BenchmarkTrainStep(b *testing.B) {
-	for _, threads := range []int{1, 2} {
-		b.Run(fmt.Sprintf("S/threads=%d", threads), func(b *testing.B) {
-			m, err := Init(S(), 1)
-			if err != nil {
-				b.Fatal(err)
-			}
-			tr, err := NewTrainer(m, 128, threads)
-			if err != nil {
-				b.Fatal(err)
-			}
-			o := optim.New(recipe(), threads)
-			tokens, targets := sample(1, 2048, 256)
-			for b.Loop() {
-				if _, err := tr.Step(tokens, targets, o); err != nil {
+	for _, shape := range []struct {
+		name string
+		Config
+	}{{"S", S()}, {"B", B()}} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%s/threads=%d", shape.name, threads), func(b *testing.B) {
+				m, err := Init(shape.Config, 1)
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-			b.ReportMetric(2048*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
-		})
+				tr, err := NewTrainer(m, shape.Context, threads)
+				if err != nil {
+					b.Fatal(err)
+				}
+				o := optim.New(recipe(), threads)
+				tokens, targets := sample(1, 2048, 256)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := tr.Step(tokens, targets, o); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(2048*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
 	}
 }

@@ -2,9 +2,16 @@ package tensor
 
 import "fmt"
 
-// kBlock rows of B are packed at a time: a panel of 256 × 32 floats is 32 KiB
-// and stays in the first-level cache. Chains go on across blocks.
-const kBlock = 256
+// Blocks of a product. A panel of 32 columns and kBlock rows of B (16 KiB)
+// stays in the first-level cache, which two threads of a core may share, while
+// the tiles of at most rowBlock rows of A (96 KiB a kBlock) come from the
+// second level. Chains go on across blocks, so none of this changes a bit.
+const (
+	kBlock   = 128
+	rowBlock = 96
+	// maxPacked bounds the elements of B that are packed at once.
+	maxPacked = 1 << 21
+)
 
 // MulNN sets c (M × N) to a (M × K) · b (K × N), or adds to it.
 func (t *Team) MulNN(c, a, b Matrix, add bool) {
@@ -33,29 +40,87 @@ func shapes(op string, c Matrix, m, ka, kb, n int) {
 }
 
 func (t *Team) multiply(c, a, b Matrix, aT, bT bool, kk int, add bool) {
-	c.check()
 	a.check()
 	b.check()
-	p := &t.panels
-	for k0 := 0; k0 < kk || k0 == 0; k0 += kBlock {
+	columns := max(panelWidth, maxPacked/max(kk, 1)/panelWidth*panelWidth)
+	for j := 0; j < c.Cols; j += columns {
+		w := min(columns, c.Cols-j)
+		if bT {
+			t.PackT(&t.panels, b.Sub(j, 0, w, kk))
+		} else {
+			t.Pack(&t.panels, b.Sub(0, j, kk, w))
+		}
+		if part := c.Sub(0, j, c.Rows, w); aT {
+			t.MulPackedT(part, a, &t.panels, add)
+		} else {
+			t.MulPacked(part, a, &t.panels, add)
+		}
+	}
+}
+
+// Pack is p.Load(b) on all threads. What is packed once serves every product
+// with the same right side: the gradients of all weights that read one
+// activation.
+func (t *Team) Pack(p *Panels, b Matrix) {
+	b.check()
+	p.reset(b.Rows, b.Cols)
+	t.Split(p.count(), 1, func(_, lo, hi int) { p.load(b, lo, hi) })
+}
+
+// PackT is p.LoadT(b) on all threads.
+func (t *Team) PackT(p *Panels, b Matrix) {
+	b.check()
+	p.reset(b.Cols, b.Rows)
+	t.Split(p.count(), 1, func(_, lo, hi int) { p.loadT(b, lo, hi) })
+}
+
+// MulPacked sets c to a times what p holds, or adds to it.
+func (t *Team) MulPacked(c, a Matrix, p *Panels, add bool) {
+	c.check()
+	a.check()
+	p.fits(c, a.Rows, a.Cols, 0)
+	t.mulPacked(c, left{a.Data, a.Stride, 1}, a.Cols, p, add)
+}
+
+// MulPackedT is MulPacked with the transpose of a on the left.
+func (t *Team) MulPackedT(c, a Matrix, p *Panels, add bool) {
+	c.check()
+	a.check()
+	p.fits(c, a.Cols, a.Rows, 0)
+	t.mulPacked(c, left{a.Data, 1, a.Stride}, a.Rows, p, add)
+}
+
+func (t *Team) mulPacked(c Matrix, a left, kk int, p *Panels, add bool) {
+	if c.Cols == 0 {
+		return
+	}
+	blocks := (c.Rows + rowBlock - 1) / rowBlock
+	blocks = (blocks + t.threads - 1) / t.threads * t.threads
+	rows := (c.Rows + blocks*4 - 1) / (blocks * 4) * 4
+	t.Split(c.Rows, max(rows, 4), func(worker, lo, hi int) {
+		for i := lo; i < hi; i += rows {
+			t.mulBlock(worker, c, a, i, min(i+rows, hi), kk, p, add)
+		}
+	})
+}
+
+// mulBlock computes rows lo to hi of c, a kBlock of the chains at a time. The
+// columns of a transposed left side are packed into tiles first.
+func (t *Team) mulBlock(worker int, c Matrix, a left, lo, hi, kk int, p *Panels, add bool) {
+	if a.cs == 1 || kk == 0 {
+		for k0 := 0; k0 < kk || k0 == 0; k0 += kBlock {
+			k := min(kBlock, kk-k0)
+			p.mul(c, left{a.data[min(k0, len(a.data)):], a.rs, 1}, lo, hi, k, k0, add || k0 > 0)
+		}
+		return
+	}
+	if t.packed[worker] == nil {
+		t.packed[worker] = make([]float32, (rowBlock+12)*kBlock)
+	}
+	tiles := t.packed[worker]
+	for k0 := 0; k0 < kk; k0 += kBlock {
 		k := min(kBlock, kk-k0)
-		p.reset(k, c.Cols)
-		t.Split(p.count(), 1, func(_, lo, hi int) {
-			if bT {
-				p.loadT(b.Sub(0, k0, c.Cols, k), lo, hi)
-			} else {
-				p.load(b.Sub(k0, 0, k, c.Cols), lo, hi)
-			}
-		})
-		l := left{a.Data, a.Stride, 1}
-		if aT {
-			l = left{a.Data, 1, a.Stride}
-		}
-		if k > 0 {
-			l.data = l.data[k0*l.cs:]
-		}
-		t.Split(c.Rows, 8, func(_, lo, hi int) {
-			p.mul(c, l, lo, hi, k, 0, add || k0 > 0)
-		})
+		packColumns(tiles, a.data[k0*a.cs:], a.cs, lo, hi, k)
+		p.mulTiles(c, tiles, lo, hi, k, k0, add || k0 > 0)
 	}
 }

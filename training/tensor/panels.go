@@ -44,13 +44,12 @@ func (p *Panels) load(b Matrix, lo, hi int) {
 	for q := lo; q < hi; q++ {
 		dst := p.data[q*p.k*panelWidth : (q+1)*p.k*panelWidth]
 		w := min(panelWidth, p.n-q*panelWidth)
+		if w == panelWidth && packPanel(p.k, dst, b.Data[q*panelWidth:], b.Stride) {
+			continue
+		}
 		for k := range p.k {
 			row := dst[k*panelWidth : (k+1)*panelWidth]
 			src := b.Data[k*b.Stride+q*panelWidth:]
-			if w == panelWidth {
-				*(*[panelWidth]float32)(row) = *(*[panelWidth]float32)(src)
-				continue
-			}
 			clear(row[copy(row, src[:w]):])
 		}
 	}
@@ -114,43 +113,102 @@ func (p *Panels) fits(c Matrix, m, kk, k0 int) {
 
 // mul computes rows lo to hi of c.
 func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
-	if c.Cols == 0 {
-		return
-	}
-	plus := 0
-	if add {
-		plus = 1
-	}
 	if kk == 0 {
 		for i := lo; i < hi && !add; i++ {
 			clear(c.Row(i))
 		}
 		return
 	}
-	level := level.Load()
-	var edge [8 * panelWidth]float32 // a tile that is wider than what is left of c
+	level, plus := level.Load(), addFlag(add)
 	for j := 0; j < c.Cols; j += panelWidth {
 		b := p.data[j*p.k+k0*panelWidth:]
 		w := min(panelWidth, c.Cols-j)
-		i := lo
-		for ; i+8 <= hi; i += 8 {
-			if at := i*c.Stride + j; w == panelWidth {
-				tile8x32(level, kk, a.data[i*a.rs:], a.rs, a.cs, b, c.Data[at:], c.Stride, plus)
-				continue
+		for i := lo; i < hi; {
+			n := 1
+			if n = tileRows(hi - i); n == 12 && a.cs != 1 {
+				n = 8 // the wide tile reads rows or packed columns
 			}
-			for r := 0; r < 8 && add; r++ {
-				copy(edge[r*panelWidth:], c.Data[(i+r)*c.Stride+j:][:w])
-			}
-			tile8x32(level, kk, a.data[i*a.rs:], a.rs, a.cs, b, edge[:], panelWidth, plus)
-			for r := range 8 {
-				copy(c.Data[(i+r)*c.Stride+j:][:w], edge[r*panelWidth:])
-			}
+			tile(level, n, kk, a.data[i*a.rs:], a.rs, a.cs, b, c, i, j, w, plus)
+			i += n
 		}
-		for ; i < hi; i++ {
-			row := c.Data[i*c.Stride+j:][:w]
-			copy(edge[:], row)
-			tile1x32(level, kk, a.data[i*a.rs:], a.cs, b, edge[:], plus)
-			copy(row, edge[:])
+	}
+}
+
+// mulTiles is mul with columns that packColumns arranged.
+func (p *Panels) mulTiles(c Matrix, tiles []float32, lo, hi, kk, k0 int, add bool) {
+	level, plus := level.Load(), addFlag(add)
+	for j := 0; j < c.Cols; j += panelWidth {
+		b := p.data[j*p.k+k0*panelWidth:]
+		w := min(panelWidth, c.Cols-j)
+		at := 0
+		for i := lo; i < hi; {
+			n := tileRows(hi - i)
+			tile(level, n, kk, tiles[at:], 1, n, b, c, i, j, w, plus)
+			i, at = i+n, at+n*kk
+		}
+	}
+}
+
+func addFlag(add bool) int {
+	if add {
+		return 1
+	}
+	return 0
+}
+
+// tileRows is how many of the rows that are left one tile computes: two tiles
+// of 8 are faster than one of 12 and four single rows.
+func tileRows(left int) int {
+	switch {
+	case left >= 12 && left != 16:
+		return 12
+	case left >= 8:
+		return 8
+	}
+	return 1
+}
+
+// tile computes n rows (12, 8 or 1) and w columns of c at (i, j).
+func tile(level int32, n, kk int, a []float32, rs, cs int, b []float32, c Matrix, i, j, w, plus int) {
+	if at := i*c.Stride + j; w == panelWidth && n == 12 {
+		tile12x32(level, kk, a, rs, cs, b, c.Data[at:], c.Stride, plus)
+		return
+	} else if w == panelWidth && n == 8 {
+		tile8x32(level, kk, a, rs, cs, b, c.Data[at:], c.Stride, plus)
+		return
+	}
+	var edge [12 * panelWidth]float32 // a tile that is wider than what is left of c
+	for r := 0; r < n && plus != 0; r++ {
+		copy(edge[r*panelWidth:], c.Data[(i+r)*c.Stride+j:][:w])
+	}
+	switch n {
+	case 12:
+		tile12x32(level, kk, a, rs, cs, b, edge[:], panelWidth, plus)
+	case 8:
+		tile8x32(level, kk, a, rs, cs, b, edge[:], panelWidth, plus)
+	default:
+		tile1x32(level, kk, a, cs, b, edge[:], plus)
+	}
+	for r := range n {
+		copy(c.Data[(i+r)*c.Stride+j:][:w], edge[r*panelWidth:])
+	}
+}
+
+// packColumns arranges columns lo to hi of k rows of a, rows stride apart, as
+// the tiles of tileRows read them: for each tile its columns row by row. It
+// reads row by row, because that is how a lies in memory.
+func packColumns(tiles, a []float32, stride, lo, hi, k int) {
+	done := packTiles(k, hi-lo, tiles, a[lo:], stride) * 12
+	lo, tiles = lo+done, tiles[done*k:]
+	if lo == hi {
+		return
+	}
+	for l := range k {
+		src := a[l*stride+lo : l*stride+hi]
+		for at := 0; len(src) > 0; {
+			n := tileRows(len(src))
+			copy(tiles[at+l*n:], src[:n])
+			src, at = src[n:], at+n*k
 		}
 	}
 }
