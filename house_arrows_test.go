@@ -125,6 +125,8 @@ var added = []arrow{
 	{"training/rounds", "governance/translog", "mandates quote entries; Replay rebuilds rounds from them"},
 	{"training/robust", "training/fedavg", "its weighted sums and its refusal of what is not finite"},
 	{"training/robust/attacks", "training/tensor", "hostile updates for tests and studies of every rule; tensor owns the logarithm and the cosine of noise"},
+	{"training/llama", "training/safetensors", "reads and writes folders of Hugging Face"},
+	{"training/lora", "training/safetensors", "reads and writes folders of PEFT"},
 	{"training/unlearning", "governance/translog", "Replay rebuilds cases from entries"},
 	{"training/unlearning", "training/protocol", "tells nodes the case of a suppression"},
 	{"training/founding", "training", "the version that a community begins with, embedded"},

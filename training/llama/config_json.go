@@ -16,7 +16,14 @@ type file struct {
 	MLPBias       bool     `json:"mlp_bias"`
 	DType         string   `json:"torch_dtype,omitempty"`
 	RopeScaling   any      `json:"rope_scaling"`
+	Rope          *rope    `json:"rope_parameters,omitempty"`
 	Config
+}
+
+// rope is where transformers 5 writes what was rope_theta and rope_scaling.
+type rope struct {
+	Theta float64 `json:"rope_theta"`
+	Type  string  `json:"rope_type"`
 }
 
 // MarshalConfig writes the config.json with which Hugging Face's transformers
@@ -32,14 +39,21 @@ func MarshalConfig(c Config) ([]byte, error) {
 
 // ParseConfig reads a config.json and refuses what this package would compute
 // otherwise than its author: another family or activation, biases, scaled
-// rotary positions, heads of another width.
+// rotary positions, heads of another width. Keys that may be absent mean what
+// they mean in transformers' LlamaConfig.
 func ParseConfig(data []byte) (Config, error) {
-	var f file
+	f := file{Activation: "silu", Config: Config{NormEps: 1e-6, RopeTheta: 10_000}}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return Config{}, fmt.Errorf("read config.json: %w", err)
 	}
 	if f.KVHeads == 0 {
 		f.KVHeads = f.Heads // the key is optional and means this
+	}
+	if f.Rope != nil {
+		if f.Rope.Type != "default" {
+			return Config{}, fmt.Errorf("read config.json: rope_type is %q, want default", f.Rope.Type)
+		}
+		f.RopeTheta = f.Rope.Theta
 	}
 	if err := f.Check(); err != nil {
 		return Config{}, fmt.Errorf("read config.json: %w", err)
