@@ -11,13 +11,15 @@ import (
 )
 
 // Elections are the jobs that move elections on, open the envelopes of a
-// closed one in memory, certify its count, and destroy the envelopes later.
+// closed one in memory, certify its count, destroy the envelopes later, and let
+// hashes of sealed ballots into the log day by day.
 // key is the identity whose recipient the store was opened with.
 func Elections(store *elections.Elections, key *age.X25519Identity) Add {
 	return func(all *river.Workers) {
 		river.AddWorker(all, &electionStage{store: store})
 		river.AddWorker(all, &electionCount{store: store, key: key})
 		river.AddWorker(all, &envelopeEnd{store: store})
+		river.AddWorker(all, &ballotRelease{store: store})
 	}
 }
 

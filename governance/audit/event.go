@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -111,6 +112,21 @@ func newEntry(actor governance.Actor, at time.Time, ev Event) (translog.Entry, e
 		}
 	}
 	return e, nil
+}
+
+// LeafOf computes the hash under which the entry of an event lies in the log,
+// SHA-256(0x00 ‖ entry), from what the entry states: for promising that a held
+// entry will be there.
+func LeafOf(actor governance.Actor, at time.Time, ev Event) ([sha256.Size]byte, error) {
+	e, err := newEntry(actor, at, ev)
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	data, err := e.Encode()
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256(append([]byte{0}, data...)), nil
 }
 
 // KindsOf lists the registered kinds that begin with any of the prefixes.

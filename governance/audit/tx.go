@@ -115,18 +115,39 @@ func (tx *Tx) record(ctx context.Context, ev Event) (Receipt, error) {
 // order of their leaf hashes, so that the log does not tell in which order
 // ballots were cast. It is a step of the act that closes the poll.
 func (tx *Tx) Release(ctx context.Context, name string) (int64, error) {
+	return tx.release(ctx, name, nil)
+}
+
+// ReleaseBefore is Release of the entries whose day is before a time, for a
+// poll that is still open. Whole days go at once, so that the moment of the
+// release says nothing about any of them.
+func (tx *Tx) ReleaseBefore(ctx context.Context, name string, before time.Time) (int64, error) {
+	return tx.release(ctx, name, &before)
+}
+
+// release moves entries in one statement, so that one which is held meanwhile
+// is either in the batch or still held, and never lost between two.
+func (tx *Tx) release(ctx context.Context, name string, before *time.Time) (int64, error) {
 	const move = `
+		with freed as (
+			delete from audit_held where release = @release and (@before::timestamptz is null or at < @before)
+			returning at, kind, actor, subject, refs, data
+		)
 		insert into audit_entries (at, kind, actor, subject, refs, data)
-		select at, kind, actor, subject, refs, data from audit_held where release = @release
-		order by sha256('\x00'::bytea || data)`
-	args := pgx.StrictNamedArgs{"release": name}
-	tag, err := tx.Exec(ctx, move, args)
+		select at, kind, actor, subject, refs, data from freed order by sha256('\x00'::bytea || data)`
+	tag, err := tx.Exec(ctx, move, pgx.StrictNamedArgs{"release": name, "before": before})
 	if err != nil {
 		return 0, fmt.Errorf("release entries of %s: %w", name, err)
 	}
-	const clear = `delete from audit_held where release = @release`
-	if _, err := tx.Exec(ctx, clear, args); err != nil {
-		return 0, fmt.Errorf("release entries of %s: %w", name, err)
-	}
 	return tag.RowsAffected(), nil
+}
+
+// Waiting counts the actors whose entries ReleaseBefore would let into the log.
+func (tx *Tx) Waiting(ctx context.Context, name string, before time.Time) (int64, error) {
+	const q = `select count(distinct actor) from audit_held where release = @release and at < @before`
+	var n int64
+	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"release": name, "before": before}).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count held entries of %s: %w", name, err)
+	}
+	return n, nil
 }

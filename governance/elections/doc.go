@@ -22,10 +22,14 @@
 //
 // # The count
 //
-// The close releases the hashes of the envelopes into the log, sorted, and
-// states how many there are and the digest of the list. A job then opens the
-// envelopes in memory and certifies: one act publishes all ballots as
-// (tracker, ranking), sorted by tracker, with the result. Nothing in between
+// Hashes of envelopes enter the log sorted and in batches: once a day those of
+// past days, when as many members wait as a policy asks for, and all others at
+// the close. Until then the voter holds a signed promise with the hash of the
+// entry (package envelope), which anybody checks against the log later.
+//
+// The close states how many envelopes there are and the digest of their list.
+// A job then opens them in memory and certifies: one act publishes all ballots
+// as (tracker, ranking), sorted by tracker, with the result. Nothing in between
 // is stored, and nothing of the order of casting is left. Envelopes are
 // destroyed some days later.
 //

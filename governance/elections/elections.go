@@ -14,6 +14,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/envelope"
 	"codeberg.org/althing/althing/governance/members"
 	"codeberg.org/althing/althing/governance/pg"
 	"codeberg.org/althing/althing/governance/policies"
@@ -46,6 +47,7 @@ type Elections struct {
 	pool       *pgxpool.Pool
 	voting     *voting.Voting
 	recipients []string
+	promiser   *envelope.Promiser // nil without promises
 }
 
 // New returns the store. recipients are the public age keys to which the
@@ -59,7 +61,7 @@ func New(trail *audit.Trail, pool *pgxpool.Pool, recipients ...string) (*Electio
 			return nil, fmt.Errorf("recipient of sealed ballots: %w", err)
 		}
 	}
-	return &Elections{trail, pool, voting.New(trail, pool), recipients}, nil
+	return &Elections{trail: trail, pool: pool, voting: voting.New(trail, pool), recipients: recipients}, nil
 }
 
 // Call begins an election: members may stand from now on. Its receipt names

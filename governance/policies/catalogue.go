@@ -17,6 +17,7 @@ const (
 	NominationPeriod   Key = "elections.nomination"
 	ElectionPeriod     Key = "elections.voting"
 	SecretMinimum      Key = "ballots.secret_minimum"
+	ReleaseFloor       Key = "ballots.release_floor"
 	EnvelopeDays       Key = "ballots.envelope_days"
 	CaseClaim          Key = "moderation.claim"
 	CaseDeadline       Key = "moderation.deadline"
@@ -65,6 +66,7 @@ var catalogue = slices.Concat(
 		{NominationPeriod, "Elections", "Nomination period", "How long members may stand before voting begins.", Seconds, "604800", 1, 90 * day, nil},
 		{ElectionPeriod, "Elections", "Voting period of an election", "How long the secret ballot is open.", Seconds, "604800", 1, 90 * day, nil},
 		{SecretMinimum, "Elections", "Smallest secret electorate", "Under so many voters the result itself would tell, so a secret poll is refused.", Count, "10", 10, 10_000, nil},
+		{ReleaseFloor, "Elections", "Smallest daily batch of sealed ballots", "While a secret ballot is open, the hashes of sealed ballots of past days enter the log together once so many members wait; all others at the close.", Count, "5", 1, 10_000, nil},
 		{EnvelopeDays, "Elections", "Days until envelopes are destroyed", "Counted from the publication of the result.", Count, "90", 0, 3_650, nil},
 		{CaseClaim, "Moderation", "Claim of a case", "How long one moderator has a case alone.", Seconds, "1200", 5, day, nil},
 		{CaseDeadline, "Moderation", "Deadline of a case", "A case that is older is listed as late.", Seconds, "259200", 10, 90 * day, nil},

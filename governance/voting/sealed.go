@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -79,6 +80,26 @@ func (e Sealed) Replay(s *audit.State, entry translog.Entry) error {
 	}
 	p.Ballots[governance.MemberID(governance.Ref(entry.Actor).ID())] = e.Envelope
 	return nil
+}
+
+// Leaf returns the hash under which the entry of a member's present envelope
+// is, or will be, in the log: SHA-256(0x00 ‖ entry). The entry holds nothing
+// but what the row does, so that it can be told again until the envelopes are
+// destroyed; NotFound without an envelope.
+func (v *Voting) Leaf(ctx context.Context, poll governance.PollID, member governance.MemberID) ([sha256.Size]byte, error) {
+	const q = `
+		select p.about, encode(e.hash, 'hex'), e.day::timestamptz
+		from envelopes e join polls p on p.id = e.poll where e.poll = @poll and e.member = @member`
+	ev := Sealed{Poll: poll}
+	var day time.Time
+	err := v.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"poll": poll, "member": member}).Scan(&ev.Of, &ev.Envelope, &day)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return [sha256.Size]byte{}, governance.Errorf(governance.NotFound, "You have no sealed ballot in poll %d.", poll)
+	}
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("read envelope in poll %d: %w", poll, err)
+	}
+	return audit.LeafOf(governance.Actor{Member: member}, day, ev)
 }
 
 // Envelopes returns the sealed ballots of a closed poll, sorted by hash, so

@@ -8,6 +8,7 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/accounts"
 	"codeberg.org/althing/althing/governance/elections"
+	"codeberg.org/althing/althing/governance/envelope"
 	"codeberg.org/althing/althing/governance/members"
 	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/governance/pages"
@@ -35,6 +36,10 @@ func (p *platform) openStores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	promiser, err := envelope.NewPromiser(p.keys.LogVerifier.Name(), p.keys.Server)
+	if err != nil {
+		return err
+	}
 	p.stores = stores{
 		Stores: handlers.Stores{
 			Log:        p.reader,
@@ -43,7 +48,7 @@ func (p *platform) openStores(ctx context.Context) error {
 			Policies:   policies.New(p.trail, p.pool),
 			Proposals:  proposals.New(p.trail, p.pool, motionKinds()),
 			Voting:     voting.New(p.trail, p.pool),
-			Elections:  offices,
+			Elections:  offices.Promising(promiser),
 			Moderation: moderation.New(p.trail, p.pool),
 			Talk:       talk.New(p.trail, p.pool),
 		},
@@ -68,10 +73,15 @@ func (p *platform) openJobs(context.Context) error {
 	families := []workers.Add{
 		workers.Founding(p.stores.Pages, p.importFounding),
 		workers.Elections(p.stores.Elections, p.keys.Ballots),
+		workers.Housekeeping(p.stores.accounts, p.stores.sessions),
 		workers.Proposals(p.stores.Proposals, p.stores.Policies, now, p.enactors()),
 	}
 	p.jobs, err = workers.NewClient(p.pool, p.log, append(families, p.trainingJobs()...)...)
-	return err
+	if err != nil {
+		return err
+	}
+	p.jobs.PeriodicJobs().AddMany(workers.Periodic())
+	return nil
 }
 
 func (p *platform) openSite(context.Context) error {
