@@ -75,6 +75,7 @@ var owners = map[string]owner{
 	"round_leases":      {"training/rounds", "which node holds a task"},
 	"blob_candidates":   {"training/rounds", "uploads that no report names yet"},
 	"updates":           {"training/rounds", "what nodes reported"},
+	"draws":             {"training/rounds", "who was there when a cohort was drawn, and why each was asked or not"},
 }
 
 // kept are the tables that pg.Keep may write.

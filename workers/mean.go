@@ -1,233 +1,272 @@
 package workers
 
 import (
-	"cmp"
+	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 	"math"
-	"math/bits"
-	"slices"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/keys"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/compress"
 	"codeberg.org/althing/althing/training/fedavg"
+	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/safetensors"
-	"filippo.io/age"
 )
 
-// Weigh says what each update of a round counts for: its examples, with the
-// share of no member above maxShare thousandths of the sum, and with equal
-// weight for all members where so few take part that even that is less than
-// the cap. What a member's cap leaves is divided among that member's nodes in
-// proportion, the remainder one each from the lowest node id; a node may be
-// left with 0 and then counts for nothing. Splitting text over more nodes never
-// makes a member heavier.
-func Weigh(updates []rounds.Update, maxShare int64) (map[governance.NodeID]int64, error) {
-	byOwner := map[governance.MemberID]int64{}
-	var owners []governance.MemberID
-	for _, u := range updates {
-		if _, ok := byOwner[u.Owner]; !ok {
-			owners = append(owners, u.Owner)
-		}
-		byOwner[u.Owner] += u.Examples
-	}
-	slices.Sort(owners)
-	totals := make([]int64, len(owners))
-	for i, o := range owners {
-		totals[i] = byOwner[o]
-	}
-	num, den := maxShare, int64(1000)
-	if n := int64(len(owners)); n*num < den {
-		num, den = 1, n
-	}
-	capped, err := fedavg.CapWeights(totals, num, den)
-	if err != nil {
-		return nil, err
-	}
-	weights := map[governance.NodeID]int64{}
-	for i, o := range owners {
-		var mine []rounds.Update
-		for _, u := range updates {
-			if u.Owner == o {
-				mine = append(mine, u)
-			}
-		}
-		slices.SortFunc(mine, func(a, b rounds.Update) int { return cmp.Compare(a.Node, b.Node) })
-		left := capped[i]
-		for _, u := range mine {
-			w := share(u.Examples, capped[i], totals[i])
-			weights[u.Node] = w
-			left -= w
-		}
-		for _, u := range mine {
-			if left > 0 && weights[u.Node] < u.Examples {
-				weights[u.Node]++
-				left--
-			}
-		}
-	}
-	return weights, nil
-}
-
-// share returns examples·capped/total, rounded down, without overflow.
-func share(examples, capped, total int64) int64 {
-	high, low := bits.Mul64(uint64(examples), uint64(capped))
-	q, _ := bits.Div64(high, low, uint64(total)) // examples ≤ total, so the quotient is at most capped
-	return int64(q)
-}
-
-// form is what all files of one model have in common.
-type form struct {
-	header   []byte // length word and JSON
-	elements int
-}
-
-// formOf reads the form of a checkpoint.
-func formOf(b blobs.Blob) (form, error) {
-	var word [8]byte
-	if _, err := b.ReadAt(word[:], 0); err != nil {
-		return form{}, fmt.Errorf("read header: %w", err)
-	}
-	n := int64(binary.LittleEndian.Uint64(word[:]))
-	if n < 2 || n > 1<<20 || 8+n > b.Size() || (b.Size()-8-n)%4 != 0 {
-		return form{}, fmt.Errorf("a file of %d bytes has a header of %d", b.Size(), n)
-	}
-	f := form{header: make([]byte, 8+n), elements: int((b.Size() - 8 - n) / 4)}
-	if _, err := b.ReadAt(f.header, 0); err != nil {
-		return form{}, fmt.Errorf("read header: %w", err)
-	}
-	return f, nil
-}
-
-// Mean is the mean of a round, computed and not yet stored.
+// Mean is the result of a round, computed and not yet stored.
 type Mean struct {
 	form
 	weights []float32
 	Digest  training.Digest
 	Counted map[governance.NodeID]int64
 	Norms   map[governance.NodeID]float64
+
+	Server    *training.Digest    // of what the server's rule keeps; nil for nothing
+	Byzantine int                 // hostile members that the robust rule was asked to withstand
+	Chosen    []governance.NodeID // whom a rule of distances believed, ascending
+	Clip      string              // norm to which each member was clipped, decimal; "" for none
+	Epsilon   string              // largest ε of any member, decimal; "" without privacy
+	Raw       int64               // bytes of the updates as float32
+	Delta     *training.Digest    // of the blob that makes the checkpoint of the base
+
+	state, delta []byte // the blobs of Server and Delta
 }
 
-// ComputeMean computes the checkpoint of a round from its inputs:
+// ComputeMean computes the checkpoint of a round from its inputs: the updates
+// combined as the recipe's robust and private parts say, then the step of its
+// server rule. Of the plain recipe it is
 //
 //	w'[i] = w[i] + float32(Σ n_k·u_k[i] / Σ n_k)
 //
 // with the sum in float64 over the updates in ascending order of node id, one
-// rounding to float32, and one float32 addition, so that whoever may read the
-// updates gets the same bytes. One update is decrypted and read at a time:
-// memory is 16 bytes a parameter whatever the number of nodes.
+// rounding to float32, and one float32 addition. Whoever may read the updates
+// gets the same bytes. One update is decrypted and read at a time: memory does
+// not grow with the number of nodes; rules that look at single updates lay
+// them into a private file meanwhile.
 func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*Mean, error) {
+	c, err := newCombiner(ctx, store, ring, in)
+	if err != nil {
+		return nil, fmt.Errorf("round %d: %w", in.Round, err)
+	}
+	switch {
+	case in.Recipe.Privacy.On():
+		err = c.private()
+	case in.Recipe.Robust.Rule != "":
+		err = c.robust()
+	default:
+		err = c.average()
+	}
+	if err == nil {
+		err = c.step()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("round %d: %w", in.Round, err)
+	}
+	return c.mean, nil
+}
+
+// combiner is one round's work.
+type combiner struct {
+	ctx   context.Context
+	store blobs.Store
+	ring  *keys.Ring
+	in    rounds.Inputs
+	mean  *Mean
+
+	change  []float32 // what the updates became together, to move the weights by
+	control []float32 // SCAFFOLD: the sum of what the nodes' control variates changed, over those present
+	state   state     // of the server's rule
+}
+
+func newCombiner(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*combiner, error) {
 	counted, err := Weigh(in.Updates, in.MaxShare)
 	if err != nil {
-		return nil, fmt.Errorf("weigh round %d: %w", in.Round, err)
+		return nil, fmt.Errorf("weigh: %w", err)
 	}
 	base, err := store.Open(ctx, in.Base)
 	if err != nil {
-		return nil, fmt.Errorf("open base of round %d: %w", in.Round, err)
+		return nil, fmt.Errorf("open base: %w", err)
 	}
 	defer base.Close()
 	f, err := formOf(base)
 	if err != nil {
-		return nil, fmt.Errorf("base of round %d: %w", in.Round, err)
+		return nil, fmt.Errorf("base: %w", err)
 	}
-	numbers, err := in.Recipe.Hyperparams()
+	m := &Mean{form: f, Counted: counted, Norms: map[governance.NodeID]float64{}, Raw: compress.RawBytes(f.elements) * int64(len(in.Updates))}
+	if in.Recipe.Server.Rule == protocol.Scaffold {
+		m.Raw *= 2
+	}
+	return &combiner{ctx: ctx, store: store, ring: ring, in: in, mean: m, change: make([]float32, f.elements)}, nil
+}
+
+// each reads the updates one after the other in ascending order of node id and
+// hands them on; both slices are overwritten by the next.
+func (c *combiner) each(visit func(u rounds.Update, change, control []float32) error) error {
+	change := make([]float32, c.mean.elements)
+	var control []float32
+	if c.in.Recipe.Server.Rule == protocol.Scaffold {
+		control = make([]float32, c.mean.elements)
+	}
+	for _, u := range c.in.Updates {
+		if err := c.read(u, change, control); err != nil {
+			return err
+		}
+		if err := visit(u, change, control); err != nil {
+			return fmt.Errorf("update of node %d: %w", u.Node, err)
+		}
+	}
+	return nil
+}
+
+func (c *combiner) read(u rounds.Update, change, control []float32) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	got, err := readUpdate(c.ctx, c.store, c.ring, c.in, u, c.mean.form, change, control)
 	if err != nil {
-		return nil, fmt.Errorf("round %d: %w", in.Round, err)
+		return fmt.Errorf("update of node %d: %w", u.Node, err)
 	}
-	m := &Mean{form: f, Counted: counted, Norms: map[governance.NodeID]float64{}}
-	sum, buffer := fedavg.NewMean(f.elements), make([]float32, f.elements)
-	for _, u := range in.Updates {
-		got, err := readUpdate(ctx, store, ring, u, f, buffer, numbers.UpdateNorm)
-		if err != nil {
-			return nil, fmt.Errorf("update of node %d in round %d: %w", u.Node, in.Round, err)
+	c.mean.Norms[u.Node] = got.norm
+	return nil
+}
+
+// steps is how many steps stand behind an update.
+func (c *combiner) steps(u rounds.Update) int64 {
+	if u.Steps == 0 {
+		return int64(c.in.Recipe.Steps)
+	}
+	return u.Steps
+}
+
+// average is the mean by examples, and by steps where the recipe says so.
+func (c *combiner) average() error {
+	if c.in.Recipe.Normalised() {
+		return c.nova()
+	}
+	sum := fedavg.NewMean(c.mean.elements)
+	var controls []float64
+	err := c.each(func(u rounds.Update, change, control []float32) error {
+		if control != nil {
+			if controls == nil {
+				controls = make([]float64, len(control))
+			}
+			fedavg.Accumulate(controls, control, 1)
 		}
-		m.Norms[u.Node] = got.Norm
-		if counted[u.Node] == 0 {
-			continue
+		if c.mean.Counted[u.Node] == 0 {
+			return nil
 		}
-		if err := sum.Add(buffer, counted[u.Node]); err != nil {
-			return nil, fmt.Errorf("update of node %d in round %d: %w", u.Node, in.Round, err)
+		return sum.Add(change, c.mean.Counted[u.Node])
+	})
+	if err != nil {
+		return err
+	}
+	if controls != nil {
+		c.control = make([]float32, len(controls))
+		present := float64(max(c.in.Present, len(c.in.Updates)))
+		for i, v := range controls {
+			c.control[i] = float32(v / present)
 		}
 	}
-	if err := sum.Into(buffer); err != nil {
-		return nil, fmt.Errorf("round %d: %w", in.Round, err)
-	}
-	m.weights = make([]float32, f.elements)
-	if _, err := safetensors.Receive(blobs.Reader(base), f.header, f.elements, m.weights, safetensors.Limits{}); err != nil {
-		return nil, fmt.Errorf("base of round %d: %w", in.Round, err)
-	}
-	for i, d := range buffer {
-		m.weights[i] += d
-		if v := float64(m.weights[i]); math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("round %d: parameter %d is %v after the mean", in.Round, i, v)
+	return sum.Into(c.change)
+}
+
+// nova is the mean of FedNova (Wang et al. 2020, equation 6): each update is
+// divided by its steps τ_k, and the mean multiplied by Σ p_k·τ_k, the steps of
+// a usual node. The moments of AdamW begin anew in every round, so that a step
+// counts 1.
+func (c *combiner) nova() error {
+	sum := make([]float64, c.mean.elements)
+	total, steps := 0.0, 0.0
+	err := c.each(func(u rounds.Update, change, _ []float32) error {
+		w, tau := float64(c.mean.Counted[u.Node]), float64(c.steps(u))
+		if w > 0 {
+			fedavg.Accumulate(sum, change, w/tau)
+			total, steps = total+w, steps+float64(w*tau)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if total == 0 {
+		return fedavg.ErrEmpty
+	}
+	usual := steps / total
+	for i, v := range sum {
+		c.change[i] = float32(float64(v/total) * usual)
+	}
+	return nil
+}
+
+// step moves the weights and writes what the rule keeps.
+func (c *combiner) step() error {
+	base, err := c.store.Open(c.ctx, c.in.Base)
+	if err != nil {
+		return fmt.Errorf("open base: %w", err)
+	}
+	defer base.Close()
+	m := c.mean
+	m.weights = make([]float32, m.elements)
+	if _, err := safetensors.Receive(blobs.Reader(base), m.header, m.elements, m.weights, safetensors.Limits{}); err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	var before []float32
+	if c.in.Recipe.Down.Delta {
+		before = append(before, m.weights...)
+	}
+	if err := c.serve(m.weights); err != nil {
+		return err
+	}
+	for i, w := range m.weights {
+		if v := float64(w); math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("parameter %d is %v after the step", i, v)
+		}
+	}
+	if before != nil {
+		if m.delta, err = compress.Delta(before, m.weights); err != nil {
+			return err
+		}
+		d := training.DigestOf(m.delta)
+		m.Delta = &d
 	}
 	m.Digest, err = digestOf(m.reader())
-	return m, err
+	return err
 }
 
-// errChanged says that a stored update is not the one that was reported.
-var errChanged = errors.New("the stored bytes have another digest than the one in the log")
-
-func readUpdate(ctx context.Context, store blobs.Store, ring *keys.Ring, u rounds.Update, f form, dst []float32, maxNorm float64) (safetensors.Received, error) {
-	blob, err := store.Open(ctx, u.Sealed)
-	if err != nil {
-		return safetensors.Received{}, err
-	}
-	defer blob.Close()
-	identity, err := ring.Contributor(int64(u.Owner))
-	if err != nil {
-		return safetensors.Received{}, err
-	}
-	plain, err := age.Decrypt(blobs.Reader(blob), identity)
-	if err != nil {
-		return safetensors.Received{}, fmt.Errorf("decrypt: %w", err)
-	}
-	got, err := safetensors.Receive(plain, f.header, f.elements, dst, safetensors.Limits{MaxNorm: maxNorm})
-	if err == nil && got.Digest != u.Digest {
-		err = errChanged
-	}
-	return got, err
-}
-
-// Store puts the checkpoint among the blobs.
+// Store puts the checkpoint among the blobs, and what belongs to it.
 func (m *Mean) Store(ctx context.Context, store blobs.Store) error {
+	for _, part := range []struct {
+		name *training.Digest
+		data []byte
+	}{{m.Server, m.state}, {m.Delta, m.delta}} {
+		if part.name == nil {
+			continue
+		}
+		if err := store.Put(ctx, *part.name, int64(len(part.data)), bytes.NewReader(part.data)); err != nil {
+			return err
+		}
+	}
 	return store.Put(ctx, m.Digest, m.Size(), m.reader())
 }
 
 // Size returns the bytes of the checkpoint's file.
-func (m *Mean) Size() int64 { return int64(len(m.header)) + 4*int64(len(m.weights)) }
+func (m *Mean) Size() int64 { return m.size() }
 
 func (m *Mean) reader() io.Reader { return &fileReader{head: m.header, values: m.weights} }
 
-// fileReader reads a header and then float32 values, little-endian.
-type fileReader struct {
-	head   []byte
-	values []float32
+// result is what the act of the round records.
+func (m *Mean) result(epoch int) rounds.Result {
+	return rounds.Result{
+		Epoch: epoch, Checkpoint: m.Digest, Size: m.Size(), Weights: m.Counted, Norms: m.Norms, Server: m.Server, Byzantine: m.Byzantine,
+		Chosen: m.Chosen, Clip: m.Clip, Epsilon: m.Epsilon, Raw: m.Raw, Delta: m.Delta,
+	}
 }
 
-// Read fills p with whole values, at least four bytes long.
-func (r *fileReader) Read(p []byte) (int, error) {
-	n := copy(p, r.head)
-	r.head = r.head[n:]
-	if len(r.head) > 0 {
-		return n, nil
-	}
-	if len(r.values) == 0 && n == 0 {
-		return 0, io.EOF
-	}
-	for len(p)-n >= 4 && len(r.values) > 0 {
-		binary.LittleEndian.PutUint32(p[n:], math.Float32bits(r.values[0]))
-		n, r.values = n+4, r.values[1:]
-	}
-	if n == 0 && len(p) > 0 {
-		return 0, io.ErrShortBuffer
-	}
-	return n, nil
-}
+func newHash() hash.Hash { return sha256.New() }

@@ -127,7 +127,5 @@ func (w *aggregateRound) aggregate(ctx context.Context, job *river.Job[rounds.Ag
 	if err := mean.Store(ctx, w.t.Blobs); err != nil {
 		return fmt.Errorf("store checkpoint of round %d: %w", in.Round, err)
 	}
-	return passed(w.t.Rounds.Aggregate(ctx, actor(job), in.Round, rounds.Result{
-		Epoch: in.Epoch, Checkpoint: mean.Digest, Size: mean.Size(), Weights: mean.Counted, Norms: mean.Norms,
-	}))
+	return passed(w.t.Rounds.Aggregate(ctx, actor(job), in.Round, mean.result(in.Epoch)))
 }

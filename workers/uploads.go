@@ -12,7 +12,10 @@ import (
 	"codeberg.org/althing/althing/governance/keys"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/compress"
+	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/training/safetensors"
 	"filippo.io/age"
 )
 
@@ -45,7 +48,44 @@ func (u Uploads) Upload(ctx context.Context, node governance.NodeID, id training
 	if err != nil {
 		return fmt.Errorf("store update of assignment %d: %w", id, err)
 	}
-	return u.Offer(ctx, id, name, sealed)
+	return u.Offer(ctx, id, name, sealed, size)
+}
+
+// Bounds says how many bytes an update of a slot may have: one number for every
+// form but top-k, whose places take more or fewer bytes.
+func (u Uploads) Bounds(slot rounds.Slot, header []byte, elements int) (least, most int64, err error) {
+	f := form{header, elements}
+	switch {
+	case slot.Recipe.Up.Codec != "":
+		settings, err := codecOf(slot.Recipe, slot.Seed)
+		if err != nil {
+			return 0, 0, err
+		}
+		most = settings.LargestBytes(elements)
+		if settings.Codec == compress.TopK {
+			return 1, most, nil
+		}
+		return most, most, nil
+	case slot.Recipe.Server.Rule == protocol.Scaffold:
+		return 2 * f.size(), 2 * f.size(), nil
+	}
+	return f.size(), f.size(), nil
+}
+
+// Check reads an upload to its end and returns its digest. What is not in the
+// one form that the recipe allows is Invalid, with the reason.
+func (u Uploads) Check(slot rounds.Slot, header []byte, elements int, body io.Reader) (training.Digest, error) {
+	var change []float32
+	if slot.Recipe.Up.Codec != "" {
+		change = make([]float32, elements)
+	}
+	got, err := receive(body, form{header, elements}, slot.Recipe, slot.Seed, change, nil)
+	for _, fault := range []error{safetensors.ErrHeader, safetensors.ErrLength, safetensors.ErrNotFinite, safetensors.ErrNorm, compress.ErrFormat, compress.ErrExpected, compress.ErrNotFinite} {
+		if errors.Is(err, fault) {
+			return got.digest, governance.Errorf(governance.Invalid, "The update was refused: %v.", err)
+		}
+	}
+	return got.digest, err
 }
 
 func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name training.Digest, size int64, body io.Reader) (sealed training.Digest, err error) {

@@ -14,6 +14,7 @@ import (
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/training/safetensors"
 )
 
 // table is a Work and a Corpus in memory: the rules of assignments are tested
@@ -70,6 +71,19 @@ func (s *table) Slot(_ context.Context, node governance.NodeID, id training.Assi
 		return rounds.Slot{}, governance.Errorf(governance.NotFound, "No such assignment.")
 	}
 	return s.slot, nil
+}
+
+func (s *table) Bounds(_ rounds.Slot, header []byte, elements int) (least, most int64, err error) {
+	size := int64(len(header) + 4*elements)
+	return size, size, nil
+}
+
+func (s *table) Check(slot rounds.Slot, header []byte, elements int, body io.Reader) (training.Digest, error) {
+	got, err := safetensors.Receive(body, header, elements, nil, safetensors.Limits{MaxNorm: slot.MaxNorm})
+	if err != nil {
+		return got.Digest, governance.Errorf(governance.Invalid, "The update was refused: %v.", err)
+	}
+	return got.Digest, nil
 }
 
 func (s *table) Upload(_ context.Context, _ governance.NodeID, _ training.AssignmentID, name training.Digest, _ int64, body io.Reader) error {

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,7 +15,6 @@ import (
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
-	"codeberg.org/althing/althing/training/safetensors"
 	"github.com/go-chi/chi/v5"
 )
 
@@ -49,8 +48,8 @@ func transferOf(r *http.Request) (transfer, error) {
 	return t, nil
 }
 
-// download serves the base of one of the node's open assignments, whole or by
-// ranges. Any other artefact is not found.
+// download serves the base of one of the node's open assignments, and what
+// else it reads, whole or by ranges. Any other artefact is not found.
 func (a *API) download(w http.ResponseWriter, r *http.Request) {
 	t, err := transferOf(r)
 	if err != nil {
@@ -58,7 +57,8 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
-	if err == nil && slot.Base != t.name {
+	reads := []*training.Digest{&slot.Base, slot.Control, slot.Delta}
+	if err == nil && !slices.ContainsFunc(reads, func(d *training.Digest) bool { return d != nil && *d == t.name }) {
 		err = governance.Errorf(governance.NotFound, "Assignment %d does not read this artefact.", t.assignment)
 	}
 	if err != nil {
@@ -104,9 +104,9 @@ func (a *API) head(w http.ResponseWriter, r *http.Request) {
 
 // legal is the one form that an update of an assignment may have.
 type legal struct {
-	header   []byte
+	header   []byte // of the base
 	elements int
-	maxNorm  float64
+	slot     rounds.Slot
 	done     bool // this very update was taken already
 }
 
@@ -124,7 +124,11 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	if !slot.Train {
 		return t, legal{}, governance.Errorf(governance.Conflict, "Assignment %d asks for no update.", t.assignment)
 	}
-	form, size, err := a.form(r.Context(), slot)
+	form, err := a.form(r.Context(), slot)
+	if err != nil {
+		return t, legal{}, err
+	}
+	least, most, err := a.Work.Bounds(slot, form.header, form.elements)
 	if err != nil {
 		return t, legal{}, err
 	}
@@ -134,34 +138,37 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	case !governance.Is(err, governance.NotFound):
 		return t, legal{}, err
 	}
-	if t.length != size {
-		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", size, t.length)
+	switch {
+	case least == most && t.length != most:
+		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", most, t.length)
+	case t.length < least || t.length > most:
+		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d to %d bytes, not %d.", least, most, t.length)
 	}
 	return t, form, nil
 }
 
-// form reads the header of the base, which is the header of its updates: the
-// same tensors in the same order, float32.
-func (a *API) form(ctx context.Context, slot rounds.Slot) (legal, int64, error) {
+// form reads the header of the base, from which the one form of its updates
+// follows: the same tensors in the same order.
+func (a *API) form(ctx context.Context, slot rounds.Slot) (legal, error) {
 	blob, err := a.Blobs.Open(ctx, slot.Base)
 	if err != nil {
-		return legal{}, 0, err
+		return legal{}, err
 	}
 	defer blob.Close()
 	var word [8]byte
 	if _, err := blob.ReadAt(word[:], 0); err != nil {
-		return legal{}, 0, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
+		return legal{}, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
 	}
 	n := binary.LittleEndian.Uint64(word[:])
 	if n > protocol.MaxMessage || int64(n)+8 > blob.Size() || (blob.Size()-8-int64(n))%4 != 0 {
-		return legal{}, 0, fmt.Errorf("base %s of %d bytes has a header of %d", slot.Base.Hex(), blob.Size(), n)
+		return legal{}, fmt.Errorf("base %s of %d bytes has a header of %d", slot.Base.Hex(), blob.Size(), n)
 	}
 	header := make([]byte, 8+n)
 	if _, err := blob.ReadAt(header, 0); err != nil {
-		return legal{}, 0, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
+		return legal{}, fmt.Errorf("read header of base %s: %w", slot.Base.Hex(), err)
 	}
 	elements := int(blob.Size()-int64(len(header))) / 4
-	return legal{header: header, elements: elements, maxNorm: slot.MaxNorm}, blob.Size(), nil
+	return legal{header: header, elements: elements, slot: slot}, nil
 }
 
 // upload takes one part of an update. When the last part is here, the whole is
@@ -214,14 +221,9 @@ func (a *API) check(t transfer, form legal) error {
 		return err
 	}
 	defer body.Close()
-	got, err := safetensors.Receive(io.Reader(body), form.header, form.elements, nil, safetensors.Limits{MaxNorm: form.maxNorm})
-	switch {
-	case errors.Is(err, safetensors.ErrHeader), errors.Is(err, safetensors.ErrLength), errors.Is(err, safetensors.ErrNotFinite), errors.Is(err, safetensors.ErrNorm):
-		return governance.Errorf(governance.Invalid, "The update was refused: %v.", err)
-	case err != nil:
-		return err
-	case got.Digest != t.name:
-		return governance.Errorf(governance.Invalid, "The update's bytes have the digest %s, not %s. Send it again.", got.Digest.Hex(), t.name.Hex())
+	got, err := a.Work.Check(form.slot, form.header, form.elements, body)
+	if err == nil && got != t.name {
+		err = governance.Errorf(governance.Invalid, "The update's bytes have the digest %s, not %s. Send it again.", got.Hex(), t.name.Hex())
 	}
-	return nil
+	return err
 }

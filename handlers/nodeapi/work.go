@@ -40,8 +40,16 @@ type Work interface {
 	// took before; NotFound if it took none with this digest.
 	Uploaded(ctx context.Context, id training.AssignmentID, name training.Digest) (training.Digest, error)
 
+	// Bounds says how many bytes an update of a slot may have, least and most,
+	// where its base has this header (with its length word) and so many parameters.
+	Bounds(slot rounds.Slot, header []byte, elements int) (least, most int64, err error)
+
+	// Check reads an upload to its end and returns its digest, or Invalid with
+	// the reason why it is not in the one form that the recipe allows.
+	Check(slot rounds.Slot, header []byte, elements int, body io.Reader) (training.Digest, error)
+
 	// Upload takes an update that has been checked: size bytes with this
-	// digest, the round's one legal header, finite numbers within the norm.
+	// digest.
 	// It stores them encrypted to the contributor's key. The same digest
 	// again is no error: nothing is read then.
 	Upload(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest, size int64, body io.Reader) error

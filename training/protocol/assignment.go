@@ -67,9 +67,17 @@ type Assignment struct {
 	Unlearning training.UnlearningID `json:"unlearning"`
 	// Manifest is the root of the manifest that a replay must train on, as the
 	// node reported it in the round that is replayed; zero where any does.
-	Manifest  training.Digest `json:"manifest"`
-	Expires   int64           `json:"expires"` // Unix seconds; the lease's end
-	Weight    int64           `json:"weight"`  // most examples that will be counted
+	Manifest training.Digest `json:"manifest"`
+	Expires  int64           `json:"expires"` // Unix seconds; the lease's end
+	// Deadline is when the round stops collecting, Unix seconds: a node that may
+	// do partial work sends what it has before.
+	Deadline int64 `json:"deadline,omitempty"`
+	// Control is the blob of the server's control variate in SCAFFOLD, zero at
+	// first and in other recipes.
+	Control training.Digest `json:"control,omitzero"`
+	// Previous is a base from which the platform can send Base as a difference.
+	Previous  training.Digest `json:"previous,omitzero"`
+	Weight    int64           `json:"weight"` // most examples that will be counted
 	Mandate   Mandate         `json:"mandate"`
 	Signature []byte          `json:"signature"`
 }
@@ -79,15 +87,18 @@ type Assignment struct {
 type Report struct {
 	Assignment training.AssignmentID `json:"assignment"`
 	Epoch      int                   `json:"epoch"`
-	Update     training.Digest       `json:"update"`   // of the uploaded safetensors file of the update
-	Examples   int64                 `json:"examples"` // n_k: training tokens available to this round
-	Tokens     int64                 `json:"tokens"`   // tokens trained on
+	Update     training.Digest       `json:"update"`          // of the uploaded safetensors file of the update
+	Examples   int64                 `json:"examples"`        // n_k: training tokens available to this round
+	Tokens     int64                 `json:"tokens"`          // tokens trained on
+	Steps      int64                 `json:"steps,omitempty"` // optimiser steps done; fewer than asked is partial work
 	Seconds    float64               `json:"seconds"`
 	Manifest   training.Digest       `json:"manifest"`   // root of the manifest that was trained on
 	Suppressed int64                 `json:"suppressed"` // records held back by suppression
 	Loss       Sums                  `json:"loss"`       // evaluate: next-token loss in nats on validation records
 	Unigram    Sums                  `json:"unigram"`    // evaluate: byte-unigram entropy of the same text, in nats
 	Probes     *Probes               `json:"probes,omitempty"`
+	Trained    Sums                  `json:"trained,omitzero"`  // selection by Oort: the loss of each step, nats per token; records are steps
+	State      training.Digest       `json:"state,omitzero"`    // of what the node keeps for its next round
 	Refused    string                `json:"refused,omitempty"` // why the node did not do it
 }
 

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -314,4 +316,12 @@ func or(text, fallback string) string {
 		return fallback
 	}
 	return text
+}
+
+// CodecSeed is the seed of an update's codec, from the seed of its training:
+// the platform deals both, so that a node cannot try seeds until the rounding
+// falls its way.
+func CodecSeed(training uint64) uint64 {
+	h := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("althing codec v1\n"), training))
+	return binary.BigEndian.Uint64(h[:8])
 }

@@ -66,11 +66,14 @@ const MinRecords = 20
 // finite, counts below zero, sums over too few records, ranks out of range.
 // Whether it fits its assignment is for the platform's store.
 func (r Report) Check() error {
-	if r.Assignment < 1 || r.Examples < 0 || r.Tokens < 0 || r.Suppressed < 0 || len(r.Refused) > 2000 {
+	if r.Assignment < 1 || r.Examples < 0 || r.Tokens < 0 || r.Steps < 0 || r.Suppressed < 0 || len(r.Refused) > 2000 {
 		return errors.New("report: a count is below zero or the refusal is longer than 2,000 bytes")
 	}
 	if !(r.Seconds >= 0 && r.Seconds < 1e9) {
 		return fmt.Errorf("report: %v seconds", r.Seconds)
+	}
+	if t := r.Trained; t.Records < 0 || !finite(t.Sum) || !finite(t.Squares) || t.Sum < 0 || t.Squares < 0 {
+		return fmt.Errorf("report: losses of %d steps that are no losses", t.Records)
 	}
 	for _, s := range []Sums{r.Loss, r.Unigram} {
 		if s == (Sums{}) {

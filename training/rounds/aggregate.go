@@ -67,14 +67,16 @@ func (s *Store) CloseCollection(ctx context.Context, actor governance.Actor, id 
 // recorded node, until its last attempt: then it goes on with those who came,
 // which forgets as exactly, but differs from a run in which the others took part.
 func tooFew(r roundRow, c campaignRow, come, members int) string {
-	fewest := c.Recipe.MinReports
+	fewest, voices := c.Recipe.MinReports, c.Recipe.FewestMembers()
 	if c.Replays != 0 {
-		fewest = r.Wanted
+		fewest, voices = r.Wanted, 2
 		if r.Attempt >= c.Settings.Attempts {
 			fewest = 2
 		}
 	}
 	switch {
+	case c.Recipe.PerMember() && members < voices:
+		return fmt.Sprintf("updates of %d members came, and %s needs %d", members, c.Recipe.Robust.Name(), voices)
 	case come < fewest:
 		return fmt.Sprintf("%d of %d updates came by the deadline, %d are needed", come, len(r.Cohort), fewest)
 	case members < 2:
@@ -115,6 +117,12 @@ type Inputs struct {
 	MaxShare   int64 // thousandths
 	Checkpoint training.Digest
 	Updates    []Update
+	Number     int              // of the round in its campaign
+	Replay     bool             // of an unlearning case
+	ServerBase *training.Digest // what the server's rule kept before the round
+	Present    int              // nodes that could have been drawn
+	Wanted     int              // updates at which collection ends
+	Spent      int              // privacy: rounds of the member who took part in most, with this one
 }
 
 // Update is one node's contribution to a round.
@@ -128,6 +136,8 @@ type Update struct {
 	Manifest training.Digest
 	Norm     float64
 	Tokens   int64
+	Steps    int64 // optimiser steps behind it; 0 where the node's program does not say
+	Sent     int64 // bytes in which it came
 }
 
 // Inputs reads what the mean of a round is, or was, computed from.
@@ -142,16 +152,30 @@ func (s *Store) Inputs(ctx context.Context, id training.RoundID) (Inputs, error)
 	}
 	in := Inputs{
 		Round: id, Campaign: r.Campaign, State: r.State, Epoch: r.Epoch, Base: r.Base, Seed: r.Seed, Recipe: c.Recipe,
-		MaxShare: c.Settings.MaxShare, Checkpoint: r.Checkpoint,
+		MaxShare: c.Settings.MaxShare, Checkpoint: r.Checkpoint, Number: r.Number, Replay: c.Replays != 0, ServerBase: r.ServerBase,
+		Present: r.Present, Wanted: r.Wanted,
 	}
-	in.Updates, err = s.Updates(ctx, id)
-	return in, err
+	if in.Updates, err = s.Updates(ctx, id); err != nil || !c.Recipe.Privacy.On() {
+		return in, err
+	}
+	spent, err := s.Spent(ctx, r.Campaign)
+	if err != nil {
+		return in, err
+	}
+	for _, u := range in.Updates {
+		rounds := spent[u.Owner]
+		if u.Weight == 0 { // not aggregated yet: Spent does not know of it
+			rounds++
+		}
+		in.Spent = max(in.Spent, rounds)
+	}
+	return in, nil
 }
 
 // Updates lists the updates of a round by node.
 func (s *Store) Updates(ctx context.Context, id training.RoundID) ([]Update, error) {
 	const q = `
-		select node, owner, digest, sealed, examples, weight, manifest, norm, tokens from updates
+		select node, owner, digest, sealed, examples, weight, manifest, norm, tokens, steps, sent from updates
 		where round = @round order by node`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": id})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Update])
@@ -168,6 +192,13 @@ type Result struct {
 	Size       int64                       // bytes
 	Weights    map[governance.NodeID]int64 // what each update counted for
 	Norms      map[governance.NodeID]float64
+	Server     *training.Digest    // what the server's rule keeps, a blob already; nil for nothing
+	Byzantine  int                 // hostile members that the robust rule was asked to withstand
+	Chosen     []governance.NodeID // whom a rule of distances believed
+	Clip       string              // norm to which each member was clipped, decimal; "" for none
+	Epsilon    string              // largest ε of any member, decimal; "" without privacy
+	Raw        int64               // bytes of the updates as float32
+	Delta      *training.Digest    // blob that makes the checkpoint of the base
 }
 
 // Aggregate records the mean of a round and asks members to measure it: the
@@ -200,14 +231,42 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 			return nil, err
 		}
 		r.Epoch++
-		const update = `update rounds set checkpoint = @checkpoint, weight = @weight where id = @id`
-		if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"checkpoint": res.Checkpoint, "weight": ev.Total, "id": id}); err != nil {
-			return nil, fmt.Errorf("aggregate round %d: %w", id, err)
+		if err := outcome(ctx, tx, r, c, res, &ev); err != nil {
+			return nil, err
 		}
 		r.Checkpoint = &res.Checkpoint
 		return ev, s.evaluate(ctx, tx, r, c, participants)
 	})
 	return err
+}
+
+// outcome is the step that writes what came of a round, and completes its event.
+func outcome(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, res Result, ev *RoundAggregated) error {
+	if (res.Server != nil) != c.Recipe.ServerState() {
+		return fmt.Errorf("aggregate round %d: %s keeps something: %v; something came: %v", r.ID, c.Recipe.Server.Name(), c.Recipe.ServerState(), res.Server != nil)
+	}
+	const update = `
+		update rounds set checkpoint = @checkpoint, weight = @weight, server = @server, byzantine = @byzantine, chosen = @chosen,
+			clip = @clip, epsilon = @epsilon, raw = @raw, delta = @delta,
+			sent = (select coalesce(sum(sent), 0) from updates where round = @id)
+		where id = @id returning sent`
+	err := tx.QueryRow(ctx, update, pgx.StrictNamedArgs{
+		"checkpoint": res.Checkpoint, "weight": ev.Total, "server": res.Server, "byzantine": res.Byzantine, "chosen": plain(res.Chosen),
+		"clip": res.Clip, "epsilon": res.Epsilon, "raw": res.Raw, "delta": res.Delta, "id": r.ID,
+	}).Scan(&ev.Sent)
+	if err != nil {
+		return fmt.Errorf("aggregate round %d: %w", r.ID, err)
+	}
+	recipe := c.Recipe
+	ev.Rule, ev.Robust, ev.Codec, ev.Noise = recipe.Server.Rule, recipe.Robust.Rule, recipe.Up.Codec, recipe.Privacy.Noise
+	ev.Byzantine, ev.Chosen, ev.Clip, ev.Epsilon, ev.Raw = res.Byzantine, res.Chosen, res.Clip, res.Epsilon, res.Raw
+	if r.ServerBase != nil {
+		ev.ServerBase = r.ServerBase.Hex()
+	}
+	if res.Server != nil {
+		ev.Server = res.Server.Hex()
+	}
+	return nil
 }
 
 // weigh is the step that writes what each update counted for. The weights must

@@ -120,14 +120,14 @@ func (s *Store) insertCampaign(ctx context.Context, tx *audit.Tx, c campaignRow,
 	}
 	const insert = `
 		insert into campaigns (proposal, decision, decision_hash, recipe, settings, base, version, replays, replays_from, forgets,
-			unlearning, state, head, opened_at)
+			unlearning, state, head, server, opened_at)
 		values (@proposal, @decision, @hash, @recipe, @settings, @base, @version, nullif(@replays, 0), nullif(@from, 0),
-			nullif(@forgets, 0), nullif(@unlearning, 0), 'running', @base, @now) returning id`
+			nullif(@forgets, 0), nullif(@unlearning, 0), 'running', @base, @server, @now) returning id`
 	var id training.CampaignID
 	err = tx.QueryRow(ctx, insert, pgx.StrictNamedArgs{
 		"proposal": c.Proposal, "decision": c.Decision, "hash": c.Hash, "recipe": recipe, "settings": string(settings),
 		"base": c.Base, "version": c.Version, "replays": int64(c.Replays), "from": c.ReplaysFrom, "forgets": int64(c.Forgets),
-		"unlearning": int64(c.Unlearning), "now": tx.Now(ctx),
+		"unlearning": int64(c.Unlearning), "server": c.Server, "now": tx.Now(ctx),
 	}).Scan(&id)
 	if err != nil {
 		return 0, pg.Translate(fmt.Errorf("open campaign: %w", err), map[string]error{
@@ -145,13 +145,14 @@ func (s *Store) plan(ctx context.Context, tx *audit.Tx, c campaignRow, r roundRo
 		r.Seed = CohortSeed([32]byte(c.Hash), c.ID, r.Number, r.Attempt)
 	}
 	const insert = `
-		insert into rounds (campaign, number, attempt, state, epoch, base, seed, origin, wanted, arithmetic, planned_at)
-		values (@campaign, @number, @attempt, 'planned', 1, @base, @seed, nullif(@origin, 0), @wanted, @arithmetic, @now)
+		insert into rounds (campaign, number, attempt, state, epoch, base, seed, origin, wanted, arithmetic, planned_at, server_base, present)
+		values (@campaign, @number, @attempt, 'planned', 1, @base, @seed, nullif(@origin, 0), @wanted, @arithmetic, @now, @server, @present)
 		returning id`
 	var id training.RoundID
 	err := tx.QueryRow(ctx, insert, pgx.StrictNamedArgs{
 		"campaign": c.ID, "number": r.Number, "attempt": r.Attempt, "base": r.Base, "seed": r.Seed[:], "origin": int64(r.Origin),
 		"wanted": c.Recipe.Cohort, "arithmetic": training.Arithmetic, "now": tx.Now(ctx),
+		"server": r.ServerBase, "present": r.Present,
 	}).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("plan round %d of campaign %d: %w", r.Number, c.ID, err)

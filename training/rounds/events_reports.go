@@ -27,6 +27,8 @@ type UpdateReceived struct {
 	Examples   int64             `json:"examples"`
 	Manifest   string            `json:"manifest"`
 	Suppressed int64             `json:"suppressed"`
+	Steps      int64             `json:"steps,omitempty"` // fewer than the recipe asks: partial work
+	State      string            `json:"state,omitempty"` // digest of what the node keeps for its next round
 }
 
 // Kind is the kind of the entry, for ever.
@@ -132,6 +134,19 @@ type RoundAggregated struct {
 	Total      int64               `json:"total"`
 	Checkpoint string              `json:"checkpoint"`
 	Arithmetic string              `json:"arithmetic"`
+
+	Rule       string              `json:"rule,omitempty"`        // of the server; "" FedAvg
+	Robust     string              `json:"robust,omitempty"`      // "" the mean
+	Byzantine  int                 `json:"f,omitempty"`           // hostile members that it was asked to withstand
+	Chosen     []governance.NodeID `json:"chosen,omitempty"`      // whom a rule of distances believed
+	ServerBase string              `json:"server_base,omitempty"` // digest of what the server's rule kept before
+	Server     string              `json:"server,omitempty"`      // and after
+	Codec      string              `json:"codec,omitempty"`       // in which updates came; "" float32
+	Raw        int64               `json:"raw,omitempty"`         // bytes of the updates as float32
+	Sent       int64               `json:"sent,omitempty"`        // bytes in which they came
+	Clip       string              `json:"clip,omitempty"`        // norm to which each member was clipped, decimal
+	Noise      string              `json:"noise,omitempty"`       // multiples of it, decimal
+	Epsilon    string              `json:"epsilon,omitempty"`     // largest ε of any member after the round, rounded up
 }
 
 // Kind is the kind of the entry, for ever.
@@ -142,7 +157,11 @@ func (e RoundAggregated) Subject() governance.Ref { return roundRef(e.Round) }
 
 // Sentence gives the digest.
 func (e RoundAggregated) Sentence() audit.Sentence {
-	return audit.Say("averaged ", len(e.Nodes), " updates in ", e.Subject(), "; the checkpoint is "+short(e.Checkpoint))
+	how := "averaged "
+	if e.Robust != "" {
+		how = "combined by " + e.Robust + " "
+	}
+	return audit.Say(how, len(e.Nodes), " updates in ", e.Subject(), "; the checkpoint is "+short(e.Checkpoint))
 }
 
 // Replay checks that exactly the updates that came were averaged, none with
@@ -166,6 +185,12 @@ func (e RoundAggregated) Replay(s *audit.State, _ translog.Entry) error {
 		return fmt.Errorf("round %d: the weights add up to %d, not %d: %w", e.Round, total, e.Total, audit.ErrContradiction)
 	}
 	r.State, r.Checkpoint = Evaluating, e.Checkpoint
+	if e.Server != "" {
+		r.Figures["server"] = e.Server
+	}
+	if e.Epsilon != "" {
+		r.Figures["epsilon"] = e.Epsilon
+	}
 	return nil
 }
 

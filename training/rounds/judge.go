@@ -84,7 +84,7 @@ func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.R
 			}
 			return ev, s.end(ctx, tx, c, Finished, "the loss fell by less than the decision asks")
 		}
-		ev.Ends, err = s.next(ctx, tx, r, c, *r.Checkpoint)
+		ev.Ends, err = s.next(ctx, tx, r, c, *r.Checkpoint, r.Server)
 		return ev, err
 	})
 	return err

@@ -48,6 +48,15 @@ func (s *Store) assignment(ctx context.Context, node governance.NodeID, w waitin
 		Config: w.Config,
 	}
 	copy(a.Manifest[:], w.Manifest)
+	if w.Kind == protocol.Train {
+		a.Deadline = w.ExpiresAt.Unix()
+		if recipe.Server.Rule == protocol.Scaffold && w.Control != nil {
+			a.Control = *w.Control
+		}
+	}
+	if recipe.Down.Delta && w.Previous != nil {
+		a.Previous = *w.Previous
+	}
 	if w.Kind == protocol.Suppress {
 		a.Unlearning = w.Case
 	}

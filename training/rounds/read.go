@@ -109,12 +109,24 @@ type Round struct {
 	EvaluatingAt  *time.Time
 	EvaluateBy    *time.Time
 	EndedAt       *time.Time
+	ServerBase    *training.Digest // what the server's rule kept before; nil for nothing
+	Server        *training.Digest // and after
+	Present       int              // nodes that could have been drawn
+	Byzantine     int              // hostile members that the robust rule was asked to withstand
+	Chosen        []governance.NodeID
+	Clip          string           // norm to which each member's update was clipped, decimal; "" for none
+	Epsilon       string           // largest ε of any member after it, rounded up; "" without privacy
+	Raw           int64            // bytes of the updates as float32
+	Sent          int64            // bytes in which they came
+	Delta         *training.Digest // blob that makes the checkpoint of the base
+	Strata        string           // JSON: nodes asked of each stratum; "" for none
 }
 
 const roundColumns = `r.id, r.campaign, r.number, r.attempt, r.state, r.epoch, r.base, r.seed, coalesce(r.origin, 0), r.cohort, r.wanted,
 	(select count(*) from updates u where u.round = r.id), coalesce(r.checkpoint, '\x0000000000000000000000000000000000000000000000000000000000000000'),
 	r.arithmetic, r.weight, r.records, r.loss_base, r.loss_before, r.loss_after, r.unigram, r.reason, r.planned_at, r.collecting_at,
-	r.deadline, r.aggregating_at, r.evaluating_at, r.evaluate_by, r.ended_at`
+	r.deadline, r.aggregating_at, r.evaluating_at, r.evaluate_by, r.ended_at, r.server_base, r.server, r.present, r.byzantine, r.chosen,
+	r.clip, r.epsilon, r.raw, r.sent, r.delta, r.strata`
 
 // Round returns one round.
 func (s *Store) Round(ctx context.Context, id training.RoundID) (Round, error) {

@@ -17,12 +17,14 @@ type recorded struct {
 	Base       training.Digest
 	Seed       []byte
 	Checkpoint training.Digest
+	ServerBase *training.Digest // what the server's rule kept before it
+	Present    int
 }
 
 // accepted reads the accepted rounds of a campaign from a number on.
 func accepted(ctx context.Context, tx *audit.Tx, campaign training.CampaignID, from int) ([]recorded, error) {
 	const q = `
-		select id, number, base, seed, checkpoint from rounds
+		select id, number, base, seed, checkpoint, server_base, present from rounds
 		where campaign = @campaign and state = 'accepted' and number >= @from order by number`
 	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"campaign": campaign, "from": from})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[recorded])
@@ -65,7 +67,7 @@ func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (trainin
 	}
 	c := of
 	c.Proposal, c.Decision, c.Hash = governance.ProposalID(d.Proposal), p.Decision, hash[:]
-	c.Base, c.Head = rounds[0].Base, rounds[0].Base
+	c.Base, c.Head, c.Server = rounds[0].Base, rounds[0].Base, rounds[0].ServerBase
 	c.Replays, c.ReplaysFrom, c.Forgets, c.Unlearning = p.Campaign, p.From, p.Forgets, p.Case
 	const recipe = `select recipe from campaigns where id = @id`
 	var text string
@@ -76,7 +78,9 @@ func (s *Store) OpenReplay(ctx context.Context, tx *audit.Tx, p Replay) (trainin
 		return 0, err
 	}
 	first := rounds[0]
-	_, err = s.plan(ctx, tx, c, roundRow{Number: first.Number, Attempt: 1, Base: first.Base, Seed: [32]byte(first.Seed), Origin: first.ID})
+	_, err = s.plan(ctx, tx, c, roundRow{
+		Number: first.Number, Attempt: 1, Base: first.Base, Seed: [32]byte(first.Seed), Origin: first.ID, ServerBase: first.ServerBase, Present: first.Present,
+	})
 	return c.ID, err
 }
 
@@ -100,29 +104,36 @@ func (s *Store) openReplay(ctx context.Context, tx *audit.Tx, r roundRow, c camp
 	if err != nil {
 		return nil, fmt.Errorf("read cohort of round %d: %w", r.Origin, err)
 	}
-	if owners(cohort) >= 2 {
+	reason := ""
+	if _, ok := c.Recipe.Bearable(owners(cohort)); !ok && c.Recipe.PerMember() {
+		reason = fmt.Sprintf("%d members remain, too few for %s", owners(cohort), c.Recipe.Robust.Name())
+	}
+	if owners(cohort) < 2 {
+		reason = "fewer than two members remain, and a mean of one member's updates would show them"
+	}
+	if reason == "" {
 		return s.collect(ctx, tx, r, c, cohort)
 	}
-	const reason = "fewer than two members remain, and a mean of one member's updates would show them"
 	if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
 		return nil, err
 	}
-	ends, err := s.next(ctx, tx, r, c, r.Base)
+	ends, err := s.next(ctx, tx, r, c, r.Base, r.ServerBase)
 	return RoundAbandoned{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Reason: reason, Skips: true, Ends: ends}, err
 }
 
-// next is the step that plans the round after one that is over, from a base,
-// or ends the campaign. It reports whether it ended.
-func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, base training.Digest) (bool, error) {
-	const head = `update campaigns set head = @head where id = @id`
-	if _, err := tx.Exec(ctx, head, pgx.StrictNamedArgs{"head": base, "id": c.ID}); err != nil {
+// next is the step that plans the round after one that is over, from a base
+// and what the server's rule keeps beside it, or ends the campaign. It reports
+// whether it ended.
+func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, base training.Digest, server *training.Digest) (bool, error) {
+	const head = `update campaigns set head = @head, server = @server where id = @id`
+	if _, err := tx.Exec(ctx, head, pgx.StrictNamedArgs{"head": base, "server": server, "id": c.ID}); err != nil {
 		return false, fmt.Errorf("advance campaign %d: %w", c.ID, err)
 	}
 	if c.Replays == 0 {
 		if r.Number >= c.Recipe.Rounds {
 			return true, s.end(ctx, tx, c, Finished, "all rounds are done")
 		}
-		_, err := s.plan(ctx, tx, c, roundRow{Number: r.Number + 1, Attempt: 1, Base: base})
+		_, err := s.plan(ctx, tx, c, roundRow{Number: r.Number + 1, Attempt: 1, Base: base, ServerBase: server})
 		return false, err
 	}
 	following, err := accepted(ctx, tx, c.Replays, r.Number+1)
@@ -133,7 +144,9 @@ func (s *Store) next(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRo
 		return true, s.end(ctx, tx, c, Finished, "all rounds are replayed")
 	}
 	to := following[0]
-	_, err = s.plan(ctx, tx, c, roundRow{Number: to.Number, Attempt: 1, Base: base, Seed: [32]byte(to.Seed), Origin: to.ID})
+	_, err = s.plan(ctx, tx, c, roundRow{
+		Number: to.Number, Attempt: 1, Base: base, Seed: [32]byte(to.Seed), Origin: to.ID, ServerBase: server, Present: to.Present,
+	})
 	return false, err
 }
 
@@ -165,11 +178,18 @@ func Destroyed(ctx context.Context, tx *audit.Tx, owner governance.MemberID) (in
 }
 
 // SealedFrom lists the blobs of all updates that went into checkpoints which an
-// unlearning case tainted: they were trained from weights that carry the records.
+// unlearning case tainted: they were trained from weights that carry the
+// records. With them go what the server's rule kept beside such checkpoints and
+// the differences that lead to them.
 func (s *Store) SealedFrom(ctx context.Context, id training.UnlearningID) ([]training.Digest, error) {
 	const q = `
 		select u.sealed from updates u join rounds r on r.id = u.round join checkpoints c on c.digest = r.checkpoint
-		where c.tainted_by = @id order by u.round, u.node`
+		where c.tainted_by = @id
+		union
+		select kept.digest from rounds r join checkpoints c on c.digest = r.checkpoint
+		cross join lateral (values (r.server), (r.delta)) kept (digest)
+		where c.tainted_by = @id and kept.digest is not null
+		order by 1`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
 	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
 	if err != nil {

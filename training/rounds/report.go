@@ -44,7 +44,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 		if tx.Actor.Node == 0 {
 			return nil, governance.Errorf(governance.Forbidden, "Only a node reports.")
 		}
-		a, r, err := lockAssignment(ctx, tx, rep.Assignment)
+		a, r, c, err := lockAssignment(ctx, tx, rep.Assignment)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 			return s.caseReported(ctx, tx, a, rep)
 		}
 		if a.Kind == protocol.Train {
-			return s.trained(ctx, tx, a, r, rep)
+			return s.trained(ctx, tx, a, r, c, rep)
 		}
 		return s.measured(ctx, tx, a, r, rep)
 	})
@@ -72,7 +72,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 
 // lockAssignment is the step that reads the acting node's assignment, and
 // locks the round before it.
-func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, error) {
+func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, campaignRow, error) {
 	const q = `
 		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
 		from assignments where id = @id and node = @node`
@@ -85,22 +85,23 @@ func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID)
 		}
 		return a, err
 	}
+	var r roundRow
+	var c campaignRow
 	a, err := read()
 	if err != nil {
-		return a, roundRow{}, err
+		return a, r, c, err
 	}
-	var r roundRow
 	if a.Round != 0 {
-		if r, _, err = lockRound(ctx, tx, a.Round); err != nil {
-			return a, r, err
+		if r, c, err = lockRound(ctx, tx, a.Round); err != nil {
+			return a, r, c, err
 		}
 	}
 	const lock = `select id from assignments where id = @id for update`
 	if _, err := tx.Exec(ctx, lock, pgx.StrictNamedArgs{"id": id}); err != nil {
-		return a, r, fmt.Errorf("lock assignment %d: %w", id, err)
+		return a, r, c, fmt.Errorf("lock assignment %d: %w", id, err)
 	}
 	a, err = read() // it may have been answered while this act waited for the locks
-	return a, r, err
+	return a, r, c, err
 }
 
 // answer is the step that keeps the report with its assignment.
@@ -136,16 +137,17 @@ func (s *Store) answer(ctx context.Context, tx *audit.Tx, a assigned, rep protoc
 }
 
 // trained is the step that takes an update.
-func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, rep protocol.Report) (audit.Event, error) {
+func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, c campaignRow, rep protocol.Report) (audit.Event, error) {
 	if err := inState(r, Collecting); err != nil {
 		return nil, err
 	}
 	if rep.Refused != "" {
 		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, s.lastUpdate(ctx, tx, r)
 	}
-	const uploaded = `select sealed from blob_candidates where assignment = @id and digest = @digest`
+	const uploaded = `select sealed, size from blob_candidates where assignment = @id and digest = @digest`
 	var sealed training.Digest
-	err := tx.QueryRow(ctx, uploaded, pgx.StrictNamedArgs{"id": a.ID, "digest": rep.Update}).Scan(&sealed)
+	var sent int64
+	err := tx.QueryRow(ctx, uploaded, pgx.StrictNamedArgs{"id": a.ID, "digest": rep.Update}).Scan(&sealed, &sent)
 	examples := min(rep.Examples, a.Most)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -157,12 +159,16 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 	case rep.Manifest.IsZero():
 		return nil, governance.Errorf(governance.Invalid, "The report does not say which manifest was trained on.")
 	}
+	steps, err := stepsOf(c.Recipe, rep)
+	if err != nil {
+		return nil, err
+	}
 	const insert = `
-		insert into updates (round, node, owner, assignment, digest, sealed, examples, manifest, tokens)
-		values (@round, @node, @owner, @assignment, @digest, @sealed, @examples, @manifest, @tokens)`
+		insert into updates (round, node, owner, assignment, digest, sealed, examples, manifest, tokens, steps, sent)
+		values (@round, @node, @owner, @assignment, @digest, @sealed, @examples, @manifest, @tokens, @steps, @sent)`
 	_, err = tx.Exec(ctx, insert, pgx.StrictNamedArgs{
 		"round": r.ID, "node": a.Node, "owner": a.Owner, "assignment": a.ID, "digest": rep.Update, "sealed": sealed,
-		"examples": examples, "manifest": rep.Manifest, "tokens": rep.Tokens,
+		"examples": examples, "manifest": rep.Manifest, "tokens": rep.Tokens, "steps": steps, "sent": sent,
 	})
 	if err != nil {
 		counted := governance.Errorf(governance.Conflict, "Round %d has an update of node %d already.", r.ID, a.Node)
@@ -170,9 +176,31 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 			"updates_pkey": counted, "updates_assignment_key": counted,
 		})
 	}
-	return UpdateReceived{
+	ev := UpdateReceived{
 		Round: r.ID, Node: a.Node, Digest: rep.Update.Hex(), Examples: examples, Manifest: rep.Manifest.Hex(), Suppressed: rep.Suppressed,
-	}, s.lastUpdate(ctx, tx, r)
+	}
+	if steps < int64(c.Recipe.Steps) {
+		ev.Steps = steps
+	}
+	if c.Recipe.Stateful() {
+		ev.State = rep.State.Hex()
+	}
+	return ev, s.lastUpdate(ctx, tx, r)
+}
+
+// stepsOf is how many steps stand behind an update: all that the recipe asks,
+// or fewer where it allows partial work.
+func stepsOf(recipe protocol.Recipe, rep protocol.Report) (int64, error) {
+	all := int64(recipe.Steps)
+	switch {
+	case rep.Steps == 0 && !recipe.Normalised():
+		return all, nil // programs of before did not say
+	case rep.Steps < 1 || rep.Steps > all:
+		return 0, governance.Errorf(governance.Invalid, "The report speaks of %d steps, the recipe of %d.", rep.Steps, all)
+	case rep.Steps < all && !recipe.Local.Partial:
+		return 0, governance.Errorf(governance.Invalid, "The report is of %d of %d steps, and this recipe takes no partial work.", rep.Steps, all)
+	}
+	return rep.Steps, nil
 }
 
 // lastUpdate is the step that asks for the mean when nothing more is waited for.

@@ -78,7 +78,7 @@ func (o *opened) next(node governance.NodeID) protocol.Assignment {
 func (o *opened) update(a protocol.Assignment) protocol.Report {
 	o.t.Helper()
 	digest := training.DigestOf(fmt.Append(nil, "update ", a.Node, a.Seed))
-	if err := o.Rounds.Offer(o.t.Context(), a.ID, digest, training.DigestOf(digest[:])); err != nil {
+	if err := o.Rounds.Offer(o.t.Context(), a.ID, digest, training.DigestOf(digest[:]), 100); err != nil {
 		o.t.Fatalf("offer: %v", err)
 	}
 	return protocol.Report{

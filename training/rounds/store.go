@@ -108,6 +108,7 @@ type campaignRow struct {
 	Unlearning  training.UnlearningID
 	State       string
 	Head        training.Digest
+	Server      *training.Digest // what the server's rule keeps beside Head
 }
 
 // lockCampaign is the step that reads a campaign and keeps it as it is until
@@ -115,12 +116,12 @@ type campaignRow struct {
 func lockCampaign(ctx context.Context, tx *audit.Tx, id training.CampaignID) (campaignRow, error) {
 	const q = `
 		select id, proposal, decision, decision_hash, recipe, settings, base, version, coalesce(replays, 0),
-			coalesce(replays_from, 0), coalesce(forgets, 0), coalesce(unlearning, 0), state, head
+			coalesce(replays_from, 0), coalesce(forgets, 0), coalesce(unlearning, 0), state, head, server
 		from campaigns where id = @id for update`
 	var c campaignRow
 	var recipe, settings string
 	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&c.ID, &c.Proposal, &c.Decision, &c.Hash, &recipe, &settings,
-		&c.Base, &c.Version, &c.Replays, &c.ReplaysFrom, &c.Forgets, &c.Unlearning, &c.State, &c.Head)
+		&c.Base, &c.Version, &c.Replays, &c.ReplaysFrom, &c.Forgets, &c.Unlearning, &c.State, &c.Head, &c.Server)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, governance.Errorf(governance.NotFound, "There is no campaign %d.", id)
 	}
@@ -150,6 +151,9 @@ type roundRow struct {
 	Cohort     []governance.NodeID
 	Wanted     int
 	Checkpoint *training.Digest
+	ServerBase *training.Digest // what the server's rule kept before the round
+	Server     *training.Digest // and after it
+	Present    int              // nodes that could have been drawn
 	PlannedAt  time.Time
 	Deadline   *time.Time
 	EvaluateBy *time.Time
@@ -172,12 +176,12 @@ func lockRound(ctx context.Context, tx *audit.Tx, id training.RoundID) (roundRow
 	}
 	const q = `
 		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), cohort, wanted, checkpoint,
-			planned_at, deadline, evaluate_by
+			server_base, server, present, planned_at, deadline, evaluate_by
 		from rounds where id = @id for update`
 	var r roundRow
 	var seed []byte
 	err = tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&r.ID, &r.Campaign, &r.Number, &r.Attempt, &r.State, &r.Epoch,
-		&r.Base, &seed, &r.Origin, &r.Cohort, &r.Wanted, &r.Checkpoint, &r.PlannedAt, &r.Deadline, &r.EvaluateBy)
+		&r.Base, &seed, &r.Origin, &r.Cohort, &r.Wanted, &r.Checkpoint, &r.ServerBase, &r.Server, &r.Present, &r.PlannedAt, &r.Deadline, &r.EvaluateBy)
 	if err != nil {
 		return r, c, fmt.Errorf("lock round %d: %w", id, err)
 	}

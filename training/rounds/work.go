@@ -33,6 +33,8 @@ type waiting struct {
 	Origin    governance.EntryID    // of a replay or a case: the decision to train
 	Case      training.UnlearningID // 0 outside a case
 	Manifest  []byte                // of a replay
+	Control   *training.Digest      // SCAFFOLD: what the server kept before the round
+	Previous  *training.Digest      // a base from which Base can be made
 }
 
 // Wake returns a channel that closes when there may be new work. Take it
@@ -50,7 +52,8 @@ func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64)
 	const q = `
 		select a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0), coalesce(r.number, d.number, 0), a.epoch,
 			a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config, a.decision, coalesce(a.origin, 0),
-			coalesce(a.unlearning, 0), a.manifest
+			coalesce(a.unlearning, 0), a.manifest, coalesce(r.server_base, d.server_base),
+			(select f.base from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1)
 		from assignments a
 		join campaigns c on c.id = a.campaign
 		join versions v on v.id = c.version
@@ -121,19 +124,29 @@ type Slot struct {
 	Train   bool                // an update may be uploaded
 	MaxNorm float64             // of the update, L2; 0 for no limit
 	Owner   governance.MemberID // whose key the update is encrypted to
+	Recipe  protocol.Recipe     // says in which form an update comes
+	Seed    uint64              // of the training; the codec's seed is derived from it
+	Control *training.Digest    // SCAFFOLD: the server's control variate, readable too; nil at first
+	Delta   *training.Digest    // readable too: makes Base of the base before it
 }
 
 // Slot returns what an open assignment of the node allows: NotFound if it is
 // not the node's, Conflict if it is closed.
 func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error) {
 	const q = `
-		select a.kind, a.owner, a.base, c.recipe, a.state = 'open' and a.expires_at > @now
-		from assignments a join campaigns c on c.id = a.campaign where a.id = @id and a.node = @node`
+		select a.kind, a.owner, a.base, c.recipe, a.state = 'open' and a.expires_at > @now, a.seed,
+			coalesce(r.server_base, d.server_base),
+			(select f.delta from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1)
+		from assignments a join campaigns c on c.id = a.campaign
+		left join rounds r on r.id = a.round
+		left join rounds d on d.id = a.audits
+		where a.id = @id and a.node = @node`
 	var slot Slot
 	var kind, recipe string
 	var open bool
+	var seed int64
 	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id, "node": node, "now": s.now()}).
-		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open)
+		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open, &seed, &slot.Control, &slot.Delta)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Slot{}, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, id)
 	}
@@ -151,7 +164,11 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	if err != nil {
 		return Slot{}, fmt.Errorf("assignment %d: %w", id, err)
 	}
-	slot.Train, slot.MaxNorm = kind == protocol.Train, numbers.UpdateNorm
+	slot.Train, slot.MaxNorm, slot.Recipe = kind == protocol.Train, numbers.UpdateNorm, decided
+	slot.Seed = uint64(seed)
+	if slot.Control != nil && decided.Server.Rule != protocol.Scaffold {
+		slot.Control = nil
+	}
 	return slot, nil
 }
 
@@ -169,12 +186,12 @@ func (s *Store) Uploaded(ctx context.Context, id training.AssignmentID, digest t
 
 // Offer notes an update that was checked, encrypted and stored. Its node's
 // report makes it count; until then another upload replaces it.
-func (s *Store) Offer(ctx context.Context, id training.AssignmentID, digest, sealed training.Digest) error {
+func (s *Store) Offer(ctx context.Context, id training.AssignmentID, digest, sealed training.Digest, size int64) error {
 	return pg.Keep(ctx, s.pool, "blob_candidates", func(ctx context.Context, q pg.Querier) error {
 		const upsert = `
-			insert into blob_candidates (assignment, digest, sealed, at) values (@id, @digest, @sealed, @now)
-			on conflict (assignment) do update set digest = @digest, sealed = @sealed, at = @now`
-		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"id": id, "digest": digest, "sealed": sealed, "now": s.now()})
+			insert into blob_candidates (assignment, digest, sealed, at, size) values (@id, @digest, @sealed, @now, @size)
+			on conflict (assignment) do update set digest = @digest, sealed = @sealed, at = @now, size = @size`
+		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"id": id, "digest": digest, "sealed": sealed, "now": s.now(), "size": size})
 		return err
 	})
 }

@@ -1,0 +1,84 @@
+package workers
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+
+	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/safetensors"
+)
+
+// state is what the server's rule keeps from round to round, by name. Its blob
+// is a safetensors file of flat tensors in alphabetical order, so that equal
+// state is equal bytes:
+//
+//	center    centered clipping: the last combined update
+//	clip      adaptive clipping: the clip norm of the next round, one element
+//	control   SCAFFOLD: c
+//	momentum  FedAvgM, DiLoCo: v; adaptive rules: m
+//	second    adaptive rules: v
+type state map[string][]float32
+
+// load reads what was kept before the round, once; nothing is an empty state.
+func (c *combiner) load() error {
+	if c.state != nil {
+		return nil
+	}
+	c.state = state{}
+	if c.in.ServerBase == nil {
+		return nil
+	}
+	blob, err := c.store.Open(c.ctx, *c.in.ServerBase)
+	if err != nil {
+		return fmt.Errorf("open what the server's rule kept: %w", err)
+	}
+	defer blob.Close()
+	tensors, err := safetensors.Read(blobs.Reader(blob), blob.Size())
+	if err != nil {
+		return fmt.Errorf("read what the server's rule kept: %w", err)
+	}
+	for _, t := range tensors {
+		if len(t.Data) != c.mean.elements && t.Name != "clip" {
+			return fmt.Errorf("the server's rule kept %d of %s, the model has %d parameters", len(t.Data), t.Name, c.mean.elements)
+		}
+		c.state[t.Name] = t.Data
+	}
+	return nil
+}
+
+// keep returns the vector of a name, zeros at first.
+func (c *combiner) keep(name string, first float32) []float32 {
+	if c.state[name] == nil {
+		v := make([]float32, c.mean.elements)
+		if first != 0 {
+			for i := range v {
+				v[i] = first
+			}
+		}
+		c.state[name] = v
+	}
+	return c.state[name]
+}
+
+// save writes the state's blob.
+func (c *combiner) save() error {
+	var tensors []safetensors.Tensor
+	var flat []float32
+	for _, name := range slices.Sorted(maps.Keys(c.state)) {
+		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: []int{len(c.state[name])}, DType: safetensors.F32})
+		flat = append(flat, c.state[name]...)
+	}
+	var b bytes.Buffer
+	name, err := safetensors.Write(&b, tensors, flat)
+	if err != nil {
+		return fmt.Errorf("write what the server's rule keeps: %w", err)
+	}
+	c.mean.Server, c.mean.state = &name, b.Bytes()
+	if name != training.DigestOf(c.mean.state) {
+		return fmt.Errorf("write what the server's rule keeps: %w", errChanged)
+	}
+	return nil
+}
