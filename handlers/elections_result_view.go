@@ -11,7 +11,6 @@ import (
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
 	webpages "codeberg.org/althing/althing/web/pages"
-	"codeberg.org/althing/althing/web/plot"
 	"codeberg.org/althing/althing/web/ui"
 )
 
@@ -26,7 +25,7 @@ type resultView struct {
 
 func (v resultView) page() (webpages.ElectionResultPage, error) {
 	p := webpages.ElectionResultPage{
-		Chrome: v.chrome, ID: int64(v.ID), Infobox: v.infobox(), Lead: v.lead(), Elected: v.elected(), First: v.bars(),
+		Chrome: v.chrome, ID: int64(v.ID), Infobox: v.infobox(), Lead: v.lead(), Elected: v.elected(), Flow: v.flow(), First: v.bars(),
 		Stages: v.stages(), Sheet: v.sheet(), Spent: v.spent(), Sum: v.sum(), Transfers: v.transfers(), Methods: v.methods(),
 		SheetNote: fmt.Sprintf("quota %d; %d ballots; five decimals, cut and never rounded up", v.count.Quota, v.count.Ballots),
 		Receipt:   ui.Input{Value: v.tracker}, Found: v.found(), Recount: v.recount(),
@@ -175,29 +174,6 @@ func signed(v tally.Votes) string {
 		return "−" + (-v).String()
 	}
 	return "+" + v.String()
-}
-
-// bars are the votes at the end, or when a candidate was excluded.
-func (v resultView) bars() plot.BarsOf {
-	figure := plot.BarsOf{ID: "ends", Title: "Votes at the end", Mark: float64(v.count.Quota), Name: "quota"}
-	var says []string
-	for c, line := range v.sheet() {
-		var last tally.Votes
-		for _, st := range v.count.Scottish.Stages {
-			if st.Action == tally.Exclusion && st.Candidate == c {
-				break
-			}
-			last = st.Votes[c]
-		}
-		text := last.String() + ", " + line.Outcome
-		figure.Bars = append(figure.Bars, plot.Bar{Name: line.Name, Value: float64(last) / float64(tally.Vote), Text: text, Won: line.Won})
-		says = append(says, line.Name+" "+text)
-	}
-	figure.Desc = strings.Join(says, "; ") + "."
-	if len(v.count.Scottish.Stages) == 0 {
-		return plot.BarsOf{}
-	}
-	return figure
 }
 
 func (v resultView) methods() []ui.Row {

@@ -114,10 +114,14 @@ func electionResult() pages.ElectionResultPage {
 		Lead:     ui.Cat(ui.Bold("Ingvild A."), say(", "), ui.Bold("Máret"), say(" and "), ui.Bold("Heðin"), say(" were elected moderators on 30 October 2026. Of 82 members on the roll, 61 voted. The count took six stages; anybody can repeat it from the file of ballots.")),
 		Elected:  []ui.Row{cells(ui.Bold("Ingvild A."), "1, first preferences", "19.00000"), cells(ui.Bold("Máret"), "4, when Pipaluk was excluded", "17.73679"), cells(ui.Bold("Heðin"), "6, when Birna Ösp was excluded", "22.65480")},
 		Mattered: ui.Cat(ui.Bold("The method mattered for one seat."), say(" Scottish STV and Meek STV elect the same three. If only first preferences had counted, Birna Ösp (11) would have won the third seat and not Máret (9).")), Changes: true,
-		First: plot.BarsOf{ID: "ends", Title: "Votes at the end", Desc: "Heðin 22.65, Ingvild A. and Máret 16 each, all with a seat; Birna Ösp 11.48 without.", Mark: 16, Name: "quota", Bars: []plot.Bar{
-			{Name: "Heðin", Value: 22.6548, Text: "22.65480, elected", Won: true}, {Name: "Ingvild A.", Value: 16, Text: "16.00000, elected", Won: true}, {Name: "Máret", Value: 16, Text: "16.00000, elected", Won: true},
-			{Name: "Birna Ösp", Value: 11.48444, Text: "11.48444 when excluded"}, {Name: "Pipaluk", Value: 5, Text: "5.00000 when excluded"}, {Name: "Kolbeinn", Value: 3, Text: "3.00000 when excluded"},
-		}},
+		Flow: plot.FlowOf{
+			ID: "fl", Title: "Flow of votes over 6 stages", Desc: "Ingvild A. keeps 16 votes from stage 2 on. Máret is elected at stage 4, Heðin at stage 6. Kolbeinn, Pipaluk and Birna Ösp leave in that order.",
+			Names: []string{"Ingvild A.", "Máret", "Heðin", "Birna Ösp", "Pipaluk", "Kolbeinn", "not transferable"},
+			Stages: []plot.FlowStage{
+				flowing(1, 19, 9, 14, 11, 5, 3, 0), flowing(1, 16, 10.73679, 15.26312, 11, 5, 3, .00009), flowing(1, 16, 12.73679, 15.26312, 11, 5, 0, 1.00009),
+				flowing(2, 16, 17.73679, 15.26312, 11, 0, 0, 1.00009), flowing(2, 16, 16, 15.6548, 11.48444, 0, 0, 1.86076), flowing(3, 16, 16, 22.6548, 0, 0, 0, 6.3452),
+			},
+		},
 		SheetNote: "quota 16; 61 valid ballots; five decimals, cut and never rounded up",
 		Stages:    []pages.CountStage{{What: "First preferences"}, {What: "Surplus of Ingvild A."}, {What: "Kolbeinn excluded"}, {What: "Pipaluk excluded"}, {What: "Surplus of Máret"}, {What: "Birna Ösp excluded"}},
 		Sheet: []pages.CountLine{
@@ -140,4 +144,13 @@ func electionResult() pages.ElectionResultPage {
 		Recount: ui.Cat(ui.Link("Download the ballots as BLT", href.ElectionBallots(9)), say(" · "), ui.Link("count sheet as CSV", href.ElectionSheet(9)), say(". Then run "), ui.Code("althing tally --rule scottish-stv election-9.blt"), say("; the digest must be the one in the box.")),
 		BLT:     "6 3\n8 1 2 3 0\n6 1 4 3 0\n0\n\"Ingvild A.\"\n\"Heðin\"\n\"Birna Ösp\"\n\"Máret\"\n\"Pipaluk\"\n\"Kolbeinn\"\n\"Election 9\"",
 	}
+}
+
+// flowing is a column in which the first n parties have a seat.
+func flowing(n int, values ...float64) plot.FlowStage {
+	won := make([]bool, len(values))
+	for i := range n {
+		won[i] = true
+	}
+	return plot.FlowStage{Values: values, Won: won}
 }

@@ -1,4 +1,4 @@
-// Package plot draws figures as SVG on the server: lines, bars and sparks, in
+// Package plot draws figures as SVG on the server: lines, bars, flows and sparks, in
 // the inks of the style sheet, so that dark mode and print follow.
 //
 // Colour never stands alone: series differ by dash and marker, limits are

@@ -55,6 +55,7 @@ func TestWordsAreEscaped(t *testing.T) {
 	for name, c := range map[string]templ.Component{
 		"line":  Line(LineOf{ID: bad, Title: bad, Desc: bad, XLabel: bad, YLabel: bad, Series: []Series{{Name: bad, Points: []Point{{1, 1}}}}, Limits: []Limit{{1, bad}}}),
 		"bars":  Bars(BarsOf{ID: bad, Title: bad, Desc: bad, Name: bad, Mark: 1, Bars: []Bar{{Name: bad, Text: bad, Value: 1}}}),
+		"flow":  Flow(FlowOf{ID: bad, Title: bad, Desc: bad, Names: []string{bad}, Stages: []FlowStage{{[]float64{1}, []bool{true}}, {[]float64{1}, []bool{true}}}}),
 		"spark": Spark(SparkOf{Label: bad, Points: []Point{{1, 1}, {2, 3}}}),
 	} {
 		if got := draw(t, c); strings.Contains(got, "<script") {
