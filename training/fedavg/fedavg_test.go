@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -304,6 +305,25 @@ func TestMeanRefusesWhatIsNotFinite(t *testing.T) {
 	}
 	if !Finite([]float32{math.MaxFloat32, -math.MaxFloat32, 0, math.SmallestNonzeroFloat32, 1}) {
 		t.Error("the largest numbers are called not finite")
+	}
+}
+
+func TestSplitCoversEveryPlaceOnce(t *testing.T) {
+	for _, tt := range []struct{ n, grain int }{{0, 4}, {1, 4}, {4, 4}, {5, 4}, {1000, 7}, {100, 1}, {63, 64}} {
+		seen := make([]atomic.Int32, tt.n)
+		Split(tt.n, tt.grain, func(from, to int) {
+			if from%tt.grain != 0 || to%tt.grain != 0 && to != tt.n || from >= to {
+				t.Errorf("Split(%d, %d) gave [%d, %d)", tt.n, tt.grain, from, to)
+			}
+			for i := from; i < to; i++ {
+				seen[i].Add(1)
+			}
+		})
+		for i := range seen {
+			if n := seen[i].Load(); n != 1 {
+				t.Errorf("Split(%d, %d) visited %d %d times", tt.n, tt.grain, i, n)
+			}
+		}
 	}
 }
 

@@ -12,8 +12,6 @@ package fedavg
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -28,6 +26,9 @@ type Mean struct {
 // maxTotal is the largest Σ n_k: up to here the weights and their sum are
 // exact in float64.
 const maxTotal = 1 << 53
+
+// worth is the number of parameters that outweighs starting a goroutine.
+const worth = 1 << 15
 
 // ErrNotFinite says that an update held NaN or an infinity.
 var ErrNotFinite = errors.New("a value is not finite")
@@ -45,7 +46,7 @@ func (m *Mean) Add(update []float32, weight int64) error {
 	if err := m.count(update, weight); err != nil {
 		return err
 	}
-	parts(len(update), func(from, to int) { Accumulate(m.sum[from:to], update[from:to], float64(weight)) })
+	Split(len(update), worth, func(from, to int) { Accumulate(m.sum[from:to], update[from:to], float64(weight)) })
 	return nil
 }
 
@@ -64,7 +65,7 @@ func (m *Mean) AddAll(updates [][]float32, weights []int64) error {
 			return fmt.Errorf("update %d: %w", k, err)
 		}
 	}
-	parts(len(m.sum), func(from, to int) {
+	Split(len(m.sum), worth, func(from, to int) {
 		for ; from < to; from += block {
 			end := min(from+block, to)
 			for k, u := range updates {
@@ -102,7 +103,7 @@ func (m *Mean) Into(dst []float32) error {
 	}
 	total := float64(m.total)
 	var bad atomic.Bool
-	parts(len(dst), func(from, to int) {
+	Split(len(dst), worth, func(from, to int) {
 		odd := uint32(0)
 		sum, dst := m.sum[from:to], dst[from:to]
 		for i, v := range sum {
@@ -118,21 +119,4 @@ func (m *Mean) Into(dst []float32) error {
 		return fmt.Errorf("average: %w", ErrNotFinite)
 	}
 	return nil
-}
-
-// parts calls f for ranges that cover 0 to n, on all processors when there is
-// enough to do. Parameters do not meet each other in a mean, so the split does
-// not change a bit.
-func parts(n int, f func(from, to int)) {
-	const worth = 1 << 16 // parameters that outweigh starting a goroutine
-	workers := min(runtime.GOMAXPROCS(0), n/worth)
-	if workers < 2 {
-		f(0, n)
-		return
-	}
-	var wait sync.WaitGroup
-	for k := range workers {
-		wait.Go(func() { f(n*k/workers, n*(k+1)/workers) })
-	}
-	wait.Wait()
 }

@@ -56,7 +56,7 @@ func (b bucketed) Each(visit func(from int, part [][]float32) error) error {
 		for i := range means {
 			means[i] = room(means[i], length)
 		}
-		split(length, Block, func(lo, hi int) {
+		fedavg.Split(length, Block, func(lo, hi int) {
 			var z [Block]float64
 			for ; lo < hi; lo += Block {
 				end := min(lo+Block, hi)

@@ -3,10 +3,8 @@ package robust
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"codeberg.org/althing/althing/training/fedavg"
-	"codeberg.org/althing/althing/training/tensor"
 )
 
 // Block is the number of coordinates whose squared differences are summed
@@ -131,7 +129,7 @@ func walk(c Cohort, visit func(from int, part [][]float32) error) error {
 			return fmt.Errorf("cohort of %d parameters gave %d at coordinate %d, want a multiple of %d", dim, length, from, Block)
 		}
 		odd := make([]bool, n)
-		split(n, 1, func(lo, hi int) {
+		fedavg.Split(n, 1, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				odd[i] = len(part[i]) != length || !fedavg.Finite(part[i])
 			}
@@ -165,10 +163,4 @@ func check(c Cohort, dst []float32, need int, rule string, f int) error {
 		return fmt.Errorf("%s: %d places for %d parameters", rule, len(dst), dim)
 	}
 	return nil
-}
-
-// split shares [0, n) among the processors in contiguous pieces whose bounds
-// are multiples of grain. Callers see to it that pieces do not meet.
-func split(n, grain int, f func(lo, hi int)) {
-	tensor.Threads(runtime.GOMAXPROCS(0)).Split(n, grain, func(_, lo, hi int) { f(lo, hi) })
 }

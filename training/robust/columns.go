@@ -1,6 +1,10 @@
 package robust
 
-import "math"
+import (
+	"math"
+
+	"codeberg.org/althing/althing/training/fedavg"
+)
 
 // tile is the number of coordinates that are sorted together: 50 updates of a
 // tile fill half of the nearest cache.
@@ -12,7 +16,7 @@ const tile = 128
 func columns(dst []float32, c Cohort, places []int, wanted wires, combine func(dst []float32, sorted [][]int32)) error {
 	net := network(len(places), wanted)
 	return walk(c, func(from int, part [][]float32) error {
-		split(len(part[0]), tile, func(lo, hi int) {
+		fedavg.Split(len(part[0]), tile, func(lo, hi int) {
 			keys := make([]int32, len(places)*tile)
 			rows := make([][]int32, len(places))
 			for ; lo < hi; lo += tile {

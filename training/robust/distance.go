@@ -1,6 +1,10 @@
 package robust
 
-import "fmt"
+import (
+	"fmt"
+
+	"codeberg.org/althing/althing/training/fedavg"
+)
 
 // Distances is the matrix of squared L2 distances between n updates, gathered
 // a range of coordinates at a time: 8 bytes per pair, whatever the model.
@@ -31,7 +35,7 @@ func (d *Distances) Add(part [][]float32) error {
 	}
 	d.end = length%Block != 0
 	tasks := d.tasks()
-	split(len(tasks), 1, func(lo, hi int) {
+	fedavg.Split(len(tasks), 1, func(lo, hi int) {
 		for at := 0; at < length; at += Block {
 			end := min(at+Block, length)
 			for _, t := range tasks[lo:hi] {

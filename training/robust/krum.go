@@ -103,7 +103,7 @@ func MultiKrum(dst []float32, c Cohort, f, m int) (Choice, error) {
 // one of weight 1 and total 1 comes out as the bits that it is.
 func weigh(dst []float32, c Cohort, weights []float64, total float64) error {
 	return walk(c, func(from int, part [][]float32) error {
-		split(len(part[0]), Block, func(lo, hi int) {
+		fedavg.Split(len(part[0]), Block, func(lo, hi int) {
 			var z [Block]float64
 			for ; lo < hi; lo += Block {
 				end := min(lo+Block, hi)

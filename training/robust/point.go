@@ -134,7 +134,7 @@ func pass(dst []float32, c Cohort, start []float32, a float64, w []float64) ([]f
 		if len(cells) < blocks*len(w) {
 			cells = make([]float64, blocks*len(w))
 		}
-		split(blocks, 1, func(lo, hi int) {
+		fedavg.Split(blocks, 1, func(lo, hi int) {
 			var room [Block]float64
 			for b := lo; b < hi; b++ {
 				at, end := b*Block, min(b*Block+Block, length)
