@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"codeberg.org/althing/althing/training/localdata"
@@ -133,6 +134,8 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 	flags.StringVar(&limits.Hours, "hours", "", "when to work, as 22:00-07:00")
 	flags.IntVar(&limits.Threads, "threads", 0, "threads to compute with; 0 takes all")
 	flags.Int64Var(&limits.Megabytes, "megabytes", 0, "of models, at most; 0 is 4096")
+	flags.StringVar(&limits.Trainer, "trainer", TrainerAuto, "what trains: builtin, torch, or auto for the faster of the two")
+	flags.Int64Var(&limits.Memory, "memory", 0, "megabytes of memory for torch, at most; 0 is no limit")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 		o.Text.Include = strings.Split(include, ",")
 	}
 	flags.Visit(func(f *flag.Flag) { // what is said here replaces the file
-		if f.Name == "hours" || f.Name == "threads" || f.Name == "megabytes" {
+		if slices.Contains([]string{"hours", "threads", "megabytes", "trainer", "memory"}, f.Name) {
 			o.Limits = &limits
 		}
 	})
@@ -162,6 +165,7 @@ func completeCommand(ctx context.Context, flags *flag.FlagSet, args []string, t 
 	flags.IntVar(&c.Tokens, "tokens", 200, "how much to write at most")
 	flags.Float64Var(&c.Temperature, "temperature", 0.8, "0 always takes the most likely")
 	flags.IntVar(&c.TopK, "top-k", 40, "choose among that many; 0 is all")
+	flags.StringVar(&c.Trainer, "trainer", TrainerBuiltin, "what computes: builtin or torch")
 	flags.Uint64Var(&c.Seed, "seed", 1, "the same seed writes the same text")
 	if err := parse(flags, args); err != nil {
 		return err

@@ -21,6 +21,7 @@ type Completion struct {
 	Prompt string
 	Tokens int
 	llama.Sampling
+	Trainer string // TrainerBuiltin or TrainerTorch; "" is builtin
 }
 
 // Complete continues a prompt without any network, writing as it goes.
@@ -32,6 +33,13 @@ func Complete(ctx context.Context, c Completion, out io.Writer) error {
 	prompt := tokenizer.Encode(c.Prompt)
 	if len(prompt) == 0 {
 		prompt = []int32{tokenizer.EndOfText}
+	}
+	switch c.Trainer {
+	case TrainerTorch:
+		return completeElsewhere(ctx, c, m, prompt, out)
+	case "", TrainerBuiltin:
+	default:
+		return fmt.Errorf("trainer %q: want %s or %s", c.Trainer, TrainerBuiltin, TrainerTorch)
 	}
 	tokens, err := llama.NewGenerator(m).Generate(prompt, c.Sampling)
 	if err != nil {

@@ -44,6 +44,7 @@ func (r *runner) handle(ctx context.Context, a protocol.Assignment) error {
 	}
 	r.say("assignment %d: %s, campaign %d, round %d", a.ID, a.Kind, a.Campaign, a.Number)
 	r.step.Store(0)
+	r.engines.used = builtin
 	begin := r.Now()
 	report, err := r.leased(ctx, a)
 	var no *refused

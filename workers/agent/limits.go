@@ -8,15 +8,22 @@ import (
 
 // Limits are what the owner allows. They win over every assignment.
 type Limits struct {
-	Hours     string `json:"hours"`     // "22:00-07:00" by the machine's clock; "" is always
-	Threads   int    `json:"threads"`   // 0 is all processors
-	Megabytes int64  `json:"megabytes"` // of a model, and of all models kept; 0 is 4096
+	Hours     string `json:"hours"`             // "22:00-07:00" by the machine's clock; "" is always
+	Threads   int    `json:"threads"`           // 0 is all processors
+	Megabytes int64  `json:"megabytes"`         // of a model, and of all models kept; 0 is 4096
+	Trainer   string `json:"trainer,omitempty"` // TrainerAuto, TrainerBuiltin or TrainerTorch; "" is auto
+	Memory    int64  `json:"memory,omitempty"`  // MB of memory for the external trainer; 0 is no limit
 }
 
 // Check reports the first limit that cannot be read.
 func (l Limits) Check() error {
-	if l.Threads < 0 || l.Megabytes < 0 {
-		return fmt.Errorf("limits: %d threads and %d MB: want 0 or more", l.Threads, l.Megabytes)
+	if l.Threads < 0 || l.Megabytes < 0 || l.Memory < 0 {
+		return fmt.Errorf("limits: %d threads, %d MB of models and %d MB of memory: want 0 or more", l.Threads, l.Megabytes, l.Memory)
+	}
+	switch l.Trainer {
+	case "", TrainerAuto, TrainerBuiltin, TrainerTorch:
+	default:
+		return fmt.Errorf("limits: trainer %q: want %s, %s or %s", l.Trainer, TrainerAuto, TrainerBuiltin, TrainerTorch)
 	}
 	_, _, err := l.window()
 	return err

@@ -12,8 +12,18 @@ import (
 
 // scorer computes losses of texts by one model.
 type scorer struct {
-	evaluator *llama.Evaluator
-	context   int
+	// losses returns -ln p(target) of every position of sequences of time tokens.
+	losses  func(ctx context.Context, inputs, targets []int32, time int) ([]float32, error)
+	context int
+	most    int // tokens of one call
+}
+
+// newScorer computes by the builtin engine.
+func newScorer(m *llama.Model, threads int) *scorer {
+	e := llama.NewEvaluator(m, threads)
+	return &scorer{func(_ context.Context, inputs, targets []int32, time int) ([]float32, error) {
+		return e.NLL(inputs, targets, time)
+	}, m.Config.Context, passTokens}
 }
 
 // passTokens is how many tokens go through the model at once: every pass lays
@@ -43,7 +53,7 @@ func (s *scorer) nlls(ctx context.Context, texts [][]byte) ([]float64, error) {
 		inputs := append([]int32{tokenizer.EndOfText}, targets...)
 		for at := 0; at < len(targets); at += s.context {
 			n := min(s.context, len(targets)-at)
-			if (len(batch)+1)*max(longest, n) > passTokens {
+			if (len(batch)+1)*max(longest, n) > s.most {
 				if err := s.pass(ctx, batch, longest, sums); err != nil {
 					return nil, err
 				}
@@ -84,7 +94,7 @@ func (s *scorer) pass(ctx context.Context, batch []piece, longest int, sums []fl
 			inputs, targets = append(inputs, tokenizer.EndOfText), append(targets, llama.Ignore)
 		}
 	}
-	losses, err := s.evaluator.NLL(inputs, targets, longest)
+	losses, err := s.losses(ctx, inputs, targets, longest)
 	if err != nil {
 		return err
 	}
@@ -116,7 +126,14 @@ func (r *runner) evaluate(ctx context.Context, a protocol.Assignment, m *loaded)
 	if len(records) < protocol.MinRecords {
 		return protocol.Report{}, refuse("this node has %d validation records; sums over fewer than %d would tell too much of each", len(records), protocol.MinRecords)
 	}
-	s := &scorer{llama.NewEvaluator(m.Model, r.limits.threads()), m.Config.Context}
+	tokens := 0
+	for _, rec := range records {
+		tokens += rec.Tokens
+	}
+	s, err := r.measurer(ctx, m.Model, tokens)
+	if err != nil {
+		return protocol.Report{}, err
+	}
 	losses, err := s.perToken(ctx, records)
 	if err != nil {
 		return protocol.Report{}, err

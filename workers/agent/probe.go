@@ -76,7 +76,7 @@ func (r *runner) probe(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	if err != nil {
 		return protocol.Report{}, refuse("the owner's probes cannot be read") // the file's name stays here
 	}
-	s := &scorer{llama.NewEvaluator(m.Model, r.limits.threads()), m.Config.Context}
+	s := newScorer(m.Model, r.limits.threads())
 	p := &protocol.Probes{References: References}
 	for i, c := range planted.Canaries {
 		rank, err := s.rank(ctx, a.Seed, i, c.Prefix, c.Secret, c.Alphabet)

@@ -90,6 +90,8 @@ type runner struct {
 	told   time.Time // when the manifest was last looked at
 	last   handled
 	step   atomic.Int64 // of the training under way
+
+	engines engines
 }
 
 // handled names an assignment as it was last given out.

@@ -59,6 +59,9 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 // steps trains the model in place. It stops with the context, and outside the
 // owner's hours.
 func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams) (int, error) {
+	if steps, did, err := r.stepsElsewhere(ctx, a, m, stream, h, nil); did || err != nil {
+		return steps, err
+	}
 	threads := r.limits.threads()
 	trainer, err := llama.NewTrainer(m, h.Context, threads)
 	if err != nil {

@@ -16,5 +16,16 @@ var (
 	ErrLied        = errors.New("the trainer's result is not what it says, and is not used")
 )
 
+// Cause returns which of the above an error is, without the details, which may
+// name folders of this machine.
+func Cause(err error) error {
+	for _, e := range []error{ErrLied, ErrSilent, ErrTime, ErrMemory, ErrDiverged, ErrRefused, ErrInterrupted, ErrCrashed, ErrMissing} {
+		if errors.Is(err, e) {
+			return e
+		}
+	}
+	return errors.New("the trainer failed")
+}
+
 // exits are the exit codes of the contract.
 var exits = map[int]error{2: ErrRefused, 3: ErrMemory, 4: ErrMissing, 5: ErrInterrupted, 6: ErrDiverged, 7: ErrTime}
