@@ -10,11 +10,12 @@ import (
 // pass reads. With keep false all layers share one set of activations, enough
 // for a loss or logits.
 type pass struct {
-	model  *Model
-	team   *tensor.Team
-	keep   bool
-	rotary rotary
-	attn   attention
+	model    *Model
+	team     *tensor.Team
+	keep     bool
+	rotary   rotary
+	attn     attention
+	adapters Adapters // nil unless they are trained
 
 	capacity, tableSize int // rows and attention tables allocated
 	layers              []activations
@@ -96,23 +97,29 @@ func (f *pass) forward(tokens []int32) {
 			next = f.layers[l+1].x
 		}
 		normForward(f.team, a.n1, a.x, lw.norm1, a.r1, eps)
-		linearForward(f.team, a.q, a.n1, lw.q)
-		linearForward(f.team, a.k, a.n1, lw.k)
-		linearForward(f.team, a.v, a.n1, lw.v)
+		f.linear(l, Query, a.q, a.n1, lw.q)
+		f.linear(l, Key, a.k, a.n1, lw.k)
+		f.linear(l, Value, a.v, a.n1, lw.v)
 		f.rotary.rows(f.team, a.q, time, 1)
 		f.rotary.rows(f.team, a.k, time, 1)
 		f.attn.forward(f.team, a.o, a.q, a.k, a.v, a.p)
-		linearForward(f.team, f.t, a.o, lw.o)
+		f.linear(l, Output, f.t, a.o, lw.o)
 		residual(f.team, a.mid, a.x, f.t)
 		normForward(f.team, a.n2, a.mid, lw.norm2, a.r2, eps)
-		linearForward(f.team, a.a, a.n2, lw.gate)
-		linearForward(f.team, a.u, a.n2, lw.up)
+		f.linear(l, Gate, a.a, a.n2, lw.gate)
+		f.linear(l, Up, a.u, a.n2, lw.up)
 		swigluForward(f.team, a.h, a.a, a.u)
-		linearForward(f.team, f.t, a.h, lw.down)
+		f.linear(l, Down, f.t, a.h, lw.down)
 		residual(f.team, next, a.mid, f.t)
 	}
 	normForward(f.team, f.n, f.x, w.norm, f.r, eps)
 	linearForward(f.team, f.logits, f.n, w.head)
+}
+
+// linear sets y to a projection of x, with its adapter if it has one.
+func (f *pass) linear(layer int, p Projection, y, x, w tensor.Matrix) {
+	linearForward(f.team, y, x, w)
+	f.adapters.at(layer, p).forward(f.team, y, x)
 }
 
 // residual sets y = x + t.

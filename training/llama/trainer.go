@@ -31,12 +31,20 @@ type Trainer struct {
 // NewTrainer returns a trainer for sequences of time tokens on threads
 // threads. The number of threads changes no bit of any result.
 func NewTrainer(m *Model, time, threads int) (*Trainer, error) {
+	t, err := newTrainer(m, time, threads)
+	if err != nil {
+		return nil, err
+	}
+	t.Grad = m.Params.Zeros()
+	t.g = view(m.Config, t.Grad)
+	return t, nil
+}
+
+func newTrainer(m *Model, time, threads int) (*Trainer, error) {
 	if time < 1 || time > m.Config.Context {
 		return nil, fmt.Errorf("train on sequences of %d tokens: the model takes 1 to %d", time, m.Config.Context)
 	}
-	t := &Trainer{pass: newPass(m, threads, true), Grad: m.Params.Zeros(), time: time}
-	t.g = view(m.Config, t.Grad)
-	return t, nil
+	return &Trainer{pass: newPass(m, threads, true), time: time}, nil
 }
 
 // Forward returns the logits (N × V) of every position, to be read until the
@@ -63,32 +71,45 @@ func (t *Trainer) Backward(dlogits tensor.Matrix) {
 	if !c.Tied {
 		clear(g.embed.Data)
 	}
-	linearBackward(t.team, t.dn, g.head, dlogits, t.n, w.head, false)
+	t.linearBackward(t.dn, g.head, dlogits, t.n, w.head, nil, false)
 	clear(t.dx.Data)
 	normBackward(t.team, t.dx, t.dn, t.x, w.norm, t.r, g.norm, t.part)
 	for l := len(t.layers) - 1; l >= 0; l-- {
-		t.layerBackward(&t.layers[l], &w.layers[l], &g.layers[l])
+		t.layerBackward(l, &t.layers[l], &w.layers[l], &g.layers[l])
 	}
-	embedBackward(g.embed, t.dx, t.tokens)
+	if t.adapters == nil {
+		embedBackward(g.embed, t.dx, t.tokens)
+	}
+}
+
+// linearBackward is the gradient of one projection: of its weight if that is
+// trained, else of its adapter if it has one.
+func (t *Trainer) linearBackward(dx, dw, dy, x, w tensor.Matrix, adapter *LowRank, add bool) {
+	if t.adapters == nil {
+		linearBackward(t.team, dx, dw, dy, x, w, add)
+		return
+	}
+	t.team.MulNN(dx, dy, w, add)
+	adapter.backward(t.team, dx, dy, x)
 }
 
 // layerBackward turns t.dx from the gradient of a layer's output into that of
 // its input and sets the gradients of the layer's weights.
-func (t *Trainer) layerBackward(a *activations, w, g *layerWeights) {
+func (t *Trainer) layerBackward(l int, a *activations, w, g *layerWeights) {
 	team := t.team
-	linearBackward(team, t.dh, g.down, t.dx, a.h, w.down, false)
+	t.linearBackward(t.dh, g.down, t.dx, a.h, w.down, t.adapters.at(l, Down), false)
 	swigluBackward(team, t.dh, t.du, t.dh, a.a, a.u)
-	linearBackward(team, t.dn, g.gate, t.dh, a.n2, w.gate, false)
-	linearBackward(team, t.dn, g.up, t.du, a.n2, w.up, true)
+	t.linearBackward(t.dn, g.gate, t.dh, a.n2, w.gate, t.adapters.at(l, Gate), false)
+	t.linearBackward(t.dn, g.up, t.du, a.n2, w.up, t.adapters.at(l, Up), true)
 	normBackward(team, t.dx, t.dn, a.mid, w.norm2, a.r2, g.norm2, t.part)
 
-	linearBackward(team, t.dn, g.o, t.dx, a.o, w.o, false)
+	t.linearBackward(t.dn, g.o, t.dx, a.o, w.o, t.adapters.at(l, Output), false)
 	t.attn.backward(team, t.dq, t.dk, t.dv, t.dn, a.q, a.k, a.v, a.p)
 	t.rotary.rows(team, t.dq, t.time, -1)
 	t.rotary.rows(team, t.dk, t.time, -1)
-	linearBackward(team, t.dn, g.q, t.dq, a.n1, w.q, false)
-	linearBackward(team, t.dn, g.k, t.dk, a.n1, w.k, true)
-	linearBackward(team, t.dn, g.v, t.dv, a.n1, w.v, true)
+	t.linearBackward(t.dn, g.q, t.dq, a.n1, w.q, t.adapters.at(l, Query), false)
+	t.linearBackward(t.dn, g.k, t.dk, a.n1, w.k, t.adapters.at(l, Key), true)
+	t.linearBackward(t.dn, g.v, t.dv, a.n1, w.v, t.adapters.at(l, Value), true)
 	normBackward(team, t.dx, t.dn, a.x, w.norm1, a.r1, g.norm1, t.part)
 }
 
