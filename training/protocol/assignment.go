@@ -75,8 +75,10 @@ type Assignment struct {
 	// Control is the blob of the server's control variate in SCAFFOLD, zero at
 	// first and in other recipes.
 	Control training.Digest `json:"control,omitzero"`
-	// Previous is a base from which the platform can send Base as a difference.
+	// Delta is a blob that makes Base of Previous, for a node that still has
+	// Previous; both zero where there is none.
 	Previous  training.Digest `json:"previous,omitzero"`
+	Delta     training.Digest `json:"delta,omitzero"`
 	Weight    int64           `json:"weight"` // most examples that will be counted
 	Mandate   Mandate         `json:"mandate"`
 	Signature []byte          `json:"signature"`
@@ -99,8 +101,16 @@ type Report struct {
 	Probes     *Probes               `json:"probes,omitempty"`
 	Trained    Sums                  `json:"trained,omitzero"`  // selection by Oort: the loss of each step, nats per token; records are steps
 	State      training.Digest       `json:"state,omitzero"`    // of what the node keeps for its next round
+	Trainer    string                `json:"trainer,omitempty"` // Builtin, or name, version and device of what computed; "" is Builtin
 	Refused    string                `json:"refused,omitempty"` // why the node did not do it
 }
+
+// Builtin is how reports name the engine of this project, whose work is
+// replayed bit for bit. Anything else agrees within a tolerance.
+const Builtin = "builtin"
+
+// Exact reports whether a replay must give the very bytes of the update.
+func (r Report) Exact() bool { return r.Trainer == "" || r.Trainer == Builtin }
 
 // Sums is a measurement that can be added over nodes: a count, the sum and
 // the sum of squares over records. Fewer than 20 records are not reported.

@@ -273,6 +273,7 @@ func TestReportCheck(t *testing.T) {
 		func(r *Report) { r.Assignment = 0 }, func(r *Report) { r.Examples = -1 }, func(r *Report) { r.Loss.Records = 19 },
 		func(r *Report) { r.Seconds = -1 }, func(r *Report) { r.Probes.Ranks[0] = 1025 }, func(r *Report) { r.Probes.Ranks[0] = 0 },
 		func(r *Report) { r.Probes.AUC = 1.5 }, func(r *Report) { r.Probes.Extracted = 1 }, func(r *Report) { r.Refused = strings.Repeat("x", 2001) },
+		func(r *Report) { r.Trainer = "torch\x1b[31m" }, func(r *Report) { r.Trainer = strings.Repeat("x", 201) },
 	} {
 		bad := good
 		probes := *good.Probes

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"codeberg.org/althing/althing/training"
@@ -71,6 +72,9 @@ func (r Report) Check() error {
 	}
 	if !(r.Seconds >= 0 && r.Seconds < 1e9) {
 		return fmt.Errorf("report: %v seconds", r.Seconds)
+	}
+	if len(r.Trainer) > 200 || strings.ContainsFunc(r.Trainer, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return errors.New("report: the trainer is not named by at most 200 printable ASCII characters")
 	}
 	if t := r.Trained; t.Records < 0 || !finite(t.Sum) || !finite(t.Squares) || t.Sum < 0 || t.Squares < 0 {
 		return fmt.Errorf("report: losses of %d steps that are no losses", t.Records)

@@ -30,9 +30,6 @@ type engines struct {
 	used  string // the trainer of the assignment under way, as reports carry it
 }
 
-// builtin is how reports name the engine of training/llama.
-const builtin = "builtin"
-
 // worthStarting is the work below which Python is not even started: 2·10¹²
 // floating-point operations, which take the builtin engine about as long as
 // torch takes to load on the machines that were measured.
@@ -62,7 +59,7 @@ func measuringLoad(m *llama.Model, tokens int) workload {
 // is none.
 func (r *runner) choose(ctx context.Context, m *llama.Model, w workload) (*torch.Trainer, error) {
 	mode := r.limits.Trainer
-	r.engines.used = builtin
+	r.engines.used = protocol.Builtin
 	if mode == TrainerBuiltin || mode != TrainerTorch && (w.exact || float64(w.tokens)*w.perToken < worthStarting) {
 		return nil, nil
 	}
@@ -126,7 +123,7 @@ func (r *runner) without(ctx context.Context, err error) error {
 		return refuse("%v", torch.Cause(err)) // the rest may name folders of this machine
 	}
 	r.say("%s; the builtin engine goes on", printable(err.Error()))
-	r.engines = engines{fault: err, used: builtin}
+	r.engines = engines{fault: err, used: protocol.Builtin}
 	return nil
 }
 

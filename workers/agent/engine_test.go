@@ -142,7 +142,7 @@ func TestTorchThatFailsInTheMeasurement(t *testing.T) {
 	r, n := nodeRunner(t, Limits{Threads: 1})
 	large := workload{64, 32, 1 << 40, 1e6, false}
 	for range 2 {
-		if got, err := r.choose(t.Context(), n.model(1), large); got != nil || err != nil || r.engines.used != builtin {
+		if got, err := r.choose(t.Context(), n.model(1), large); got != nil || err != nil || r.engines.used != protocol.Builtin {
 			t.Errorf("choose = %v, %v, used %q; want the builtin engine", got, err, r.engines.used)
 		}
 	}
@@ -233,6 +233,9 @@ func TestTorchDoesTheWorkOfANode(t *testing.T) {
 		report := n.lastReport(t)
 		if report.Tokens != 4*64 || report.Refused != "" {
 			t.Fatalf("%s: report %+v\n%s", trainer, report, n.out)
+		}
+		if exact := trainer == TrainerBuiltin; report.Exact() != exact || !exact && !strings.HasPrefix(report.Trainer, "torch ") {
+			t.Errorf("%s: the report names %q", trainer, report.Trainer)
 		}
 		updates[trainer] = updateOf(t, p, report.Update)
 		measure.Mandate = p.mandate(measure.Mandate.Decision.Index, -1, 2)

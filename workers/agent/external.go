@@ -43,7 +43,7 @@ func plain(r protocol.Recipe) bool {
 // are the learning rates of the steps, nil for the one of h.
 func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, rates []float64) (steps int, did bool, err error) {
 	if !plain(a.Recipe) {
-		r.engines.used = builtin
+		r.engines.used = protocol.Builtin
 		if r.limits.Trainer == TrainerTorch {
 			return 0, false, refuse("this recipe needs the builtin engine, and the owner of this node allows torch only")
 		}

@@ -44,7 +44,7 @@ func (r *runner) handle(ctx context.Context, a protocol.Assignment) error {
 	}
 	r.say("assignment %d: %s, campaign %d, round %d", a.ID, a.Kind, a.Campaign, a.Number)
 	r.step.Store(0)
-	r.engines.used = builtin
+	r.engines.used = protocol.Builtin
 	begin := r.Now()
 	report, err := r.leased(ctx, a)
 	var no *refused
@@ -60,7 +60,7 @@ func (r *runner) handle(ctx context.Context, a protocol.Assignment) error {
 	case err != nil:
 		return err
 	}
-	report.Assignment, report.Epoch = a.ID, a.Epoch
+	report.Assignment, report.Epoch, report.Trainer = a.ID, a.Epoch, r.engines.used
 	report.Seconds = r.Now().Sub(begin).Seconds()
 	if err := r.state.save(doneFile(a.ID), done{a.Epoch, report}); err != nil {
 		return err
@@ -156,6 +156,9 @@ func (r *runner) answer(ctx context.Context, a protocol.Assignment, report proto
 		return err
 	default:
 		r.say("assignment %d: reported", a.ID)
+		if err := r.state.confirm(a); err != nil {
+			return err
+		}
 	}
 	return r.prune(ctx, a.Base)
 }

@@ -228,7 +228,7 @@ func TestFindSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("no Python: %v", err)
 	}
 	py, err := hostile(t, "honest")
-	if err != nil || py.Hardware != "a  [31mtest" {
+	if err != nil || py.Hardware != "a ?[31mtest" {
 		t.Errorf("Find: %v, hardware %q; want control characters taken out", err, py.Hardware)
 	}
 }

@@ -34,7 +34,13 @@ func (i Info) String() string { return i.Trainer + " " + i.Device }
 
 func (i Info) printable() Info {
 	for _, s := range []*string{&i.Trainer, &i.Python, &i.DType, &i.Device, &i.Hardware} {
-		*s = printable(*s, 80)
+		*s = strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' {
+				return '?' // reports and capabilities are printable ASCII
+			}
+			return r
+		}, *s)
+		*s = (*s)[:min(len(*s), 80)]
 	}
 	return i
 }
