@@ -18,7 +18,7 @@ var arrowRules = []rule{
 var (
 	pureGovernance   = within("governance", "tally diff translog workspace opinion envelope keys wikitext")
 	governanceStores = within("governance", "accounts members nodes pages policies voting proposals elections moderation talk notices agreements credit archive")
-	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg robust robust/attacks compress secagg dp gossip unlearn eval flagger")
+	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg robust robust/attacks compress secagg dp selection gossip unlearn eval flagger")
 	trainingStores   = within("training", "models corpus rounds unlearning gate")
 	webPackages      = within("web", "href layout ui pages feed plot")
 	roots            = []string{"governance", "training"}
@@ -120,6 +120,8 @@ var added = []arrow{
 	{"governance/elections", "governance/envelope", "ballots of an election are sealed to its own recipients"},
 	{"training/protocol", "governance/translog", "a node checks the entry, the proof and the checkpoint of its mandate"},
 	{"training/blobs", "governance", "a missing or oversized artefact is an answer that people read"},
+	{"training/selection", "governance", "pure: chooses nodes, which it names by their ids and their owners'"},
+	{"training/selection", "training/tensor", "logarithms that are the same on every processor"},
 	{"training/corpus", "training/protocol", "keeps the manifest that a node reports, in the form in which it is signed"},
 	{"training/models", "governance/translog", "Replay rebuilds which version is served"},
 	{"training/rounds", "governance/translog", "mandates quote entries; Replay rebuilds rounds from them"},
