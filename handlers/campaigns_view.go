@@ -102,7 +102,7 @@ func (v campaignView) lead() ui.Rich {
 	if v.Replays != 0 {
 		lead = ui.Cat(ui.Plain("Trains "), ui.Link("campaign "+v.Replays.String(), href.Campaign(int64(v.Replays))),
 			ui.Plain(fmt.Sprintf(" again from round %d, with the same cohorts, seeds and text, without the nodes of one contributor, for ", v.ReplaysFrom)),
-			ui.Link("unlearning case "+v.Unlearning.String(), href.Certificate(int64(v.Unlearning))), ui.Plain(". "))
+			caseLink(v.Unlearning), ui.Plain(". "))
 	}
 	if v.Reason != "" {
 		lead = ui.Cat(lead, ui.Plain("It "+campaignChip(v.Campaign).Text+": "+v.Reason))

@@ -81,6 +81,9 @@ func (s *Site) showProposal(r *http.Request, ballotErr error) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if v.begun, err = s.begunBy(r.Context(), id); err != nil {
+		return answer{}, err
+	}
 	f, err := s.facts(r.Context())
 	if err != nil {
 		return answer{}, err

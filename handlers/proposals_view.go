@@ -48,6 +48,7 @@ type proposalView struct {
 	ballots []voting.Ballot
 	inForce policies.Values
 	motion  MotionForm
+	begun   []begun // what its decision set going
 	names   map[governance.Ref]string
 	html    string
 	now     time.Time
@@ -78,6 +79,9 @@ func (v proposalView) page() webpages.ProposalPage {
 		MotionNote: "The software does this, and nothing else, if the proposal is adopted.",
 		Record: ui.Cat(ui.Plain("Every act on this proposal is in the log: "),
 			ui.Link("its changes", href.Changes(href.Filter{Subject: "proposal:" + v.ID.String()})), ui.Plain(".")),
+	}
+	for _, b := range v.begun {
+		p.Record = ui.Cat(p.Record, b.sentence())
 	}
 	if v.motion.Facts != nil {
 		p.Motion = v.motion.Facts(v.Params)

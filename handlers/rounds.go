@@ -25,7 +25,7 @@ func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{ref}, Limit: 50}); err != nil {
 		return answer{}, err
 	}
-	if v.names, err = s.namesOf(r.Context(), v.changes, partRefs(v.nodes)...); err != nil {
+	if v.names, err = s.namesOf(r.Context(), v.changes, append(partRefs(v.nodes), proposalRef(v.campaign.Proposal))...); err != nil {
 		return answer{}, err
 	}
 	v.site = origin(r)

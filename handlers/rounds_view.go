@@ -166,7 +166,11 @@ func (v roundView) infobox() ui.Infobox {
 	facts := []ui.Fact{
 		{Label: "State", Chip: roundChip(v.Round)}, {Label: "Campaign", Value: ui.Link(v.Campaign.String(), href.Campaign(int64(v.Campaign)))},
 		{Label: "Asked", Value: ui.Plain(ui.Count(int64(len(v.Cohort))) + " nodes")}, {Label: "Wanted", Value: ui.Plain(ui.Count(int64(v.Wanted)) + " updates")},
+		{Label: "Decision", Value: link(proposalRef(v.campaign.Proposal), v.names)},
 		{Label: "Planned", Value: richMoment(v.PlannedAt)},
+	}
+	if v.campaign.Unlearning != 0 {
+		facts = append(facts, ui.Fact{Label: "Trains again for", Value: caseLink(v.campaign.Unlearning)})
 	}
 	if v.Deadline != nil {
 		facts = append(facts, ui.Fact{Label: "Collects until", Value: richMoment(*v.Deadline)})
