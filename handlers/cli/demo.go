@@ -28,6 +28,7 @@ func playDemo(ctx context.Context, t Terminal, args []string) (err error) {
 	exit := set.Bool("exit", false, "use a temporary folder and stop at the end")
 	figures := set.String("json", "", "file for the figures")
 	data := set.String("data", "", "folder of text, dealt to the nodes in the order of file names; the Go standard library if empty")
+	deadline := set.Int("deadline", 100, "seconds in which a node must train a round or measure; more for slow or busy machines")
 	if rest, err := parse(set, args); err != nil || len(rest) > 0 {
 		return errors.Join(err, usageOf(rest))
 	}
@@ -55,7 +56,7 @@ func playDemo(ctx context.Context, t Terminal, args []string) (err error) {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return errors.Join(p.demonstrate(ctx, t, l, demonstration{begun: begun, exit: *exit, json: *figures, data: *data}), p.close(ctx))
+	return errors.Join(p.demonstrate(ctx, t, l, demonstration{begun: begun, exit: *exit, json: *figures, data: *data, deadline: *deadline}), p.close(ctx))
 }
 
 func usageOf(rest []string) error {
@@ -94,6 +95,7 @@ type demonstration struct {
 	begun      time.Time
 	exit       bool
 	json, data string
+	deadline   int // seconds
 }
 
 // demonstrate serves the platform while the story is played, and after it
@@ -137,9 +139,14 @@ func (p *platform) play(ctx context.Context, t Terminal, d demonstration) error 
 	}
 	_, err = demo.Run(ctx, demo.Config{
 		Base: p.settings.URL, Founding: link, Binary: binary, Dir: nodes, Data: d.data, JSON: d.json, Out: t.Out, Log: p.log, Begun: d.begun,
-		Verify: func(ctx context.Context, base string) (int, error) {
-			size, err := verifyLog(ctx, io.Discard, base, p.keys.LogKey)
-			return int(size), err
+		Deadline: d.deadline,
+		Verify: func(ctx context.Context, base string) (int, int, error) {
+			state, size, err := verifyLog(ctx, io.Discard, base, p.keys.LogKey)
+			if err != nil {
+				return 0, 0, err
+			}
+			same, err := p.agree(ctx, state)
+			return int(size), same, err
 		},
 	})
 	if err != nil || d.exit {

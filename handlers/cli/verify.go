@@ -28,34 +28,35 @@ func verify(ctx context.Context, t Terminal, args []string) error {
 	if len(rest) != 2 || rest[0] != "log" {
 		return fmt.Errorf("%w: say “verify log URL” or “verify log ARCHIVE”", errUsage)
 	}
-	_, err = verifyLog(ctx, t.Out, rest[1], *key)
+	_, _, err = verifyLog(ctx, t.Out, rest[1], *key)
 	return err
 }
 
-// verifyLog checks a log, says what it rebuilt from it, and returns its size.
-func verifyLog(ctx context.Context, out io.Writer, source, key string) (int64, error) {
+// verifyLog checks a log, says what it rebuilt from it, and returns that and
+// the log's size.
+func verifyLog(ctx context.Context, out io.Writer, source, key string) (*audit.State, int64, error) {
 	fetch, closeSource, err := openLog(ctx, source)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	defer closeSource()
 	trusted := key != ""
 	if !trusted {
 		data, err := fetch(translog.KeyFile, 4096)
 		if err != nil {
-			return 0, fmt.Errorf("ask the log for its key: %w", err)
+			return nil, 0, fmt.Errorf("ask the log for its key: %w", err)
 		}
 		key = strings.TrimSpace(string(data))
 	}
 	verifier, err := note.NewVerifier(key)
 	if err != nil {
-		return 0, fmt.Errorf("log key %q: %w", key, err)
+		return nil, 0, fmt.Errorf("log key %q: %w", key, err)
 	}
 	state, visit := audit.Replay()
 	begun := time.Now()
 	c, err := translog.Verify(fetch, verifier, visit)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	closed, ballots := 0, 0
 	for _, p := range state.Polls {
@@ -71,7 +72,7 @@ func verifyLog(ctx context.Context, out io.Writer, source, key string) (int64, e
 	if !trusted {
 		fmt.Fprintf(out, "  The key came from the log itself. Keep it and pass it next time: --key %q\n", key)
 	}
-	return c.Size, nil
+	return state, c.Size, nil
 }
 
 // openLog reads a log from a server, a zip archive or a folder.

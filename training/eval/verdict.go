@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Check is one line of a verdict: what was measured, the band in which it was
@@ -119,16 +120,25 @@ func (c Check) tested(remembered, forgotten float64) Check {
 	return c
 }
 
+// on says what a figure was measured on, before what to think of it: without
+// that nobody can judge or repeat it.
+func (c Check) on(format string, args ...any) Check {
+	c.Note = strings.TrimSpace(fmt.Sprintf(format, args...) + " " + c.Note)
+	return c
+}
+
 func canaries(got []Exposure, l Limits) Check {
 	c := Check{ID: "V1", Name: "Canaries", Unit: "bits of mean exposure", Alpha: l.InformAlpha, High: math.Inf(1)}
 	if len(got) < max(1, l.MinCanaries) {
 		return c.unmeasured("%d canaries, want at least %d.", len(got), max(1, l.MinCanaries))
 	}
 	c.Low, c.High = ExposureBand(len(got), l.BandAlpha)
+	others := math.MaxInt
 	for _, e := range got {
 		c.Value += e.Bits / float64(len(got))
+		others = min(others, e.References)
 	}
-	return c.tested(Fisher(got))
+	return c.tested(Fisher(got)).on("%d canaries, each ranked among %d others.", len(got), others)
 }
 
 func coinFlips(got *CoinFlips, l Limits) Check {
@@ -143,7 +153,7 @@ func coinFlips(got *CoinFlips, l Limits) Check {
 	low, high := CoinFlipBand(got.Pairs, l.BandAlpha)
 	c.Value, c.Low, c.High = float64(got.Won), float64(low), float64(high)
 	remembered, forgotten, _ := got.P()
-	return c.tested(remembered, forgotten)
+	return c.tested(remembered, forgotten).on("%d pairs.", got.Pairs)
 }
 
 func membership(got *Membership, l Limits) Check {
@@ -152,10 +162,11 @@ func membership(got *Membership, l Limits) Check {
 		return c.unmeasured("Want losses of at least %d members and twins.", max(1, l.MinTwins))
 	}
 	c.Value, c.Low, c.High = got.AUC, max(0, 0.5-1.96*got.SE), min(1, 0.5+1.96*got.SE)
-	if got.AUC >= 0.5 {
-		return c.tested(got.P/2, 1-got.P/2)
+	remembered, forgotten := got.P/2, 1-got.P/2
+	if got.AUC < 0.5 {
+		remembered, forgotten = forgotten, remembered
 	}
-	return c.tested(1-got.P/2, got.P/2)
+	return c.tested(remembered, forgotten).on("%d records and %d twins that were never trained on.", got.Members, got.Twins)
 }
 
 func extraction(got *Extraction, strength float64, l Limits) Check {

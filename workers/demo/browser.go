@@ -146,11 +146,15 @@ func (b *browser) fillIn(ctx context.Context, p *page, label string, entries ...
 	return b.press(ctx, f, label)
 }
 
+// patience is how long a step may take on a busy machine before it counts as
+// one that will never end.
+const patience = 20 * time.Minute
+
 // until opens a page again and again until it shows what is waited for, and
 // tells each time what it saw. The site pushes changes to real browsers; here
 // a second between looks is soon enough.
-func (b *browser) until(ctx context.Context, address string, limit time.Duration, seen func(*page) (bool, error)) (*page, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s did not change as expected within %v", address, limit))
+func (b *browser) until(ctx context.Context, address string, seen func(*page) (bool, error)) (*page, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s did not change as expected within %v", address, patience))
 	defer cancel()
 	for {
 		p, err := b.open(ctx, address)

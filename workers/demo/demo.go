@@ -19,11 +19,14 @@ type Config struct {
 	Dir      string // where the nodes' folders are made
 	Data     string // folder of text for the nodes; "" takes the Go standard library
 	JSON     string // file for the figures, "" for none
+	Deadline int    // seconds in which a node must train a round or measure
 	Out      io.Writer
 	Log      *slog.Logger
 	Begun    time.Time // when the program started, for the time to the first page
-	// Verify checks the whole log by its public addresses and returns its size.
-	Verify func(ctx context.Context, base string) (entries int, err error)
+	// Verify checks the whole log by its public addresses, and that the polls,
+	// rights, rounds and versions that its entries alone tell of are those of
+	// the site. It returns the log's size and how many of these it compared.
+	Verify func(ctx context.Context, base string) (entries, compared int, err error)
 }
 
 // ErrIncomplete says which step could not be played.

@@ -22,7 +22,10 @@ func TestRunStopsAtAStepThatCannotBePlayed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "figures.json")
 	c := Config{
 		Base: site.URL, Founding: site.URL + "/founding?secret=x", Binary: "/nonexistent", Dir: t.TempDir(), JSON: file, Out: &out, Log: slog.New(slog.DiscardHandler),
-		Verify: func(context.Context, string) (int, error) { t.Error("verified a log that nobody wrote"); return 0, nil },
+		Verify: func(context.Context, string) (int, int, error) {
+			t.Error("verified a log that nobody wrote")
+			return 0, 0, nil
+		},
 	}
 	got, err := Run(t.Context(), c)
 	if !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "Found the community") || !strings.Contains(err.Error(), "404") {

@@ -84,8 +84,8 @@ func (p *process) ended() error {
 }
 
 // said waits until a node's log has a line with these words.
-func (p *process) said(ctx context.Context, words string, limit time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func (p *process) said(ctx context.Context, words string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		data, err := os.ReadFile(p.log)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (s *story) report(ctx context.Context) (string, error) {
 
 // decide has an elected moderator claim and decide the case.
 func (s *story) decide(ctx context.Context) (string, error) {
-	p, err := s.people[founder].until(ctx, "/cases", time.Minute, func(p *page) (bool, error) { return len(p.items("/cases/")) > 0, nil })
+	p, err := s.people[founder].until(ctx, "/cases", func(p *page) (bool, error) { return len(p.items("/cases/")) > 0, nil })
 	if err != nil {
 		return "", err
 	}
@@ -143,7 +144,7 @@ func (s *story) voteForgetting(ctx context.Context) (string, error) {
 // version: until the case has its certificate.
 func (s *story) forget(ctx context.Context) (string, error) {
 	reader := s.people[founder]
-	_, err := reader.until(ctx, "/certificates", time.Minute, func(p *page) (bool, error) {
+	_, err := reader.until(ctx, "/certificates", func(p *page) (bool, error) {
 		for _, to := range append(p.items("/unlearning/"), p.items("/certificates/")...) {
 			s.replay = to
 		}
@@ -152,7 +153,7 @@ func (s *story) forget(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := reader.until(ctx, s.replay, 10*time.Minute, func(p *page) (bool, error) {
+	p, err := reader.until(ctx, s.replay, func(p *page) (bool, error) {
 		stage := p.now()
 		if strings.HasPrefix(stage, "Failed") {
 			return false, fmt.Errorf("the case %s failed: %s", s.replay, p.words())
@@ -184,31 +185,50 @@ func (s *story) certificate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	figures := map[string][]string{}
-	for _, row := range p.table(figureTable) {
-		check, _, _ := strings.Cut(row[0], " ")
-		figures[check] = row
-	}
-	read := func(check string, column int) (float64, error) {
-		row := figures[check]
-		if len(row) <= column {
-			return 0, fmt.Errorf("the certificate has no figure %s: %.600s", check, p.words())
-		}
-		list := decimals(row[column])
-		if len(list) != 1 {
-			return 0, fmt.Errorf("the figure %s of the certificate is %q", check, row)
-		}
-		return list[0], nil
-	}
-	var errs [3]error
-	s.ExposureBefore, errs[0] = read("V1", 1)
-	s.ExposureAfter, errs[1] = read("V1", 2)
-	s.UtilityChange, errs[2] = read("V10", 2)
-	s.UtilityChange /= 100
-	if err := errors.Join(errs[:]...); err != nil {
-		return "", err
+	if err := s.readChecks(p.table(figureTable)); err != nil {
+		return "", fmt.Errorf("read %s: %w: %.600s", s.replay, err, p.words())
 	}
 	return fmt.Sprintf("exposure %.2f → %.2f bits, loss of the others %+.2f %%", s.ExposureBefore, s.ExposureAfter, 100*s.UtilityChange), nil
+}
+
+// sample is how a certificate says what its first figure was measured on.
+var sample = regexp.MustCompile(`([0-9]+) canaries, each ranked among ([0-9]+) others`)
+
+// readChecks reads the lines of the certificate's table of figures: check,
+// before, after, band, verdict, role, note.
+func (s *story) readChecks(rows [][]string) error {
+	s.Checks = nil
+	for _, row := range rows {
+		if len(row) != 7 {
+			return fmt.Errorf("a line of figures is %q", row)
+		}
+		id, name, _ := strings.Cut(row[0], " ")
+		s.Checks = append(s.Checks, Check{id, name, row[1], row[2], row[3], row[4], row[5] == "decides"})
+		var err error
+		switch before, after := decimals(row[1]), decimals(row[2]); {
+		case id == "V1" && len(before) == 1 && len(after) == 1:
+			s.ExposureBefore, s.ExposureAfter = before[0], after[0]
+			m := sample.FindStringSubmatch(row[6])
+			if m == nil {
+				return fmt.Errorf("%q does not say on how many canaries it was measured", row)
+			}
+			s.Canaries, err = strconv.Atoi(m[1])
+			if err == nil {
+				s.References, err = strconv.Atoi(m[2])
+			}
+		case id == "V10" && len(after) == 1:
+			s.UtilityChange = after[0] / 100
+		case id == "V1" || id == "V10":
+			return fmt.Errorf("the figure %s is %q", id, row)
+		}
+		if err != nil {
+			return fmt.Errorf("the figure %s: %w", id, err)
+		}
+	}
+	if s.Canaries == 0 {
+		return errors.New("the certificate has no figure V1")
+	}
+	return nil
 }
 
 // gone shows that the new version does not know the secret.
@@ -226,11 +246,11 @@ func (s *story) gone(ctx context.Context) (string, error) {
 // verify derives the whole log again by its public addresses.
 func (s *story) verify(ctx context.Context) (string, error) {
 	var err error
-	if s.LogSize, err = s.Verify(ctx, s.Base); err != nil {
+	if s.LogSize, s.Compared, err = s.Verify(ctx, s.Base); err != nil {
 		return "", err
 	}
 	s.Verified = true
-	return fmt.Sprintf("%d entries, every hash and signature", s.LogSize), nil
+	return fmt.Sprintf("%d entries, every hash and signature; replayed, they give what the site shows", s.LogSize), nil
 }
 
 // decimals returns the numbers of a text, with a sign where there is one.

@@ -11,10 +11,10 @@ import (
 // seconds. The election's ballot stays open longer, so that it is cast while
 // the nodes start.
 var periods = []entry{
-	{"class.1.discussion", "2s"}, {"class.1.voting", "8s"}, {"class.1.waiting", "1s"},
-	{"class.2.discussion", "2s"}, {"class.2.voting", "8s"}, {"class.2.waiting", "1s"},
-	{"class.3.discussion", "2s"}, {"class.3.voting", "8s"}, {"class.3.waiting", "1s"},
-	{"elections.nomination", "5s"}, {"elections.voting", "40s"}, {"elections.moderators.seats", "2"},
+	{"class.1.discussion", "2s"}, {"class.1.voting", "12s"}, {"class.1.waiting", "1s"},
+	{"class.2.discussion", "2s"}, {"class.2.voting", "12s"}, {"class.2.waiting", "1s"},
+	{"class.3.discussion", "2s"}, {"class.3.voting", "12s"}, {"class.3.waiting", "1s"},
+	{"elections.nomination", "10s"}, {"elections.voting", "40s"}, {"elections.moderators.seats", "2"},
 	{"rounds.over_selection", "0"}, {"rounds.seen_within", "60s"},
 }
 

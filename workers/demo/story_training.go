@@ -19,7 +19,6 @@ const (
 	stepsEach   = 12
 	batchTokens = 2048
 	learnRate   = "0.002"
-	deadline    = 100 // seconds a round collects; with fewer nodes than wanted it begins after a quarter of them
 )
 
 // startNodes registers the machines of the first four owners and starts them.
@@ -66,7 +65,7 @@ func (s *story) startNode(ctx context.Context, owner string, i int) error {
 	}
 	s.running.add(running)
 	s.Nodes++
-	return running.said(ctx, "records to train on", time.Minute)
+	return running.said(ctx, "records to train on")
 }
 
 // proposeTraining writes the proposal, has it sponsored and talked about.
@@ -77,7 +76,7 @@ func (s *story) proposeTraining(ctx context.Context) (string, error) {
 		entry{"text", "# What\n\nFive rounds from the founding version, on what our nodes hold now.\n\n# Cost\n\nAbout a minute of each machine.\n\n# How one can tell\n\nThe loss on text that no node trains on falls, and the digest of every round can be computed again.\n"},
 		entry{"train.rounds", strconv.Itoa(rounds)}, entry{"train.steps", strconv.Itoa(stepsEach)},
 		entry{"train.batch_tokens", strconv.Itoa(batchTokens)}, entry{"train.learn_rate", learnRate}, entry{"train.cohort", strconv.Itoa(len(owners))},
-		entry{"train.deadline", strconv.Itoa(deadline)})
+		entry{"train.deadline", strconv.Itoa(s.Deadline)})
 	if err != nil {
 		return "", err
 	}
@@ -100,13 +99,13 @@ func (s *story) voteTraining(ctx context.Context) (string, error) {
 // firstRound waits until the cohort of round 1 is drawn and asked.
 func (s *story) firstRound(ctx context.Context) (string, error) {
 	reader := s.people[founder]
-	p, err := reader.until(ctx, "/campaigns", time.Minute, func(p *page) (bool, error) { return len(p.items("/campaigns/")) > 0, nil })
+	p, err := reader.until(ctx, "/campaigns", func(p *page) (bool, error) { return len(p.items("/campaigns/")) > 0, nil })
 	if err != nil {
 		return "", err
 	}
 	s.campaign = p.items("/campaigns/")[0]
 	s.trainFrom = time.Now()
-	p, err = reader.until(ctx, s.campaign, time.Minute, func(p *page) (bool, error) {
+	p, err = reader.until(ctx, s.campaign, func(p *page) (bool, error) {
 		return len(p.table("Nodes taking part")) >= 4, s.running.ended()
 	})
 	if err != nil {
@@ -139,7 +138,7 @@ type outcome struct {
 func (s *story) follow(ctx context.Context, address, name string, want int) ([]outcome, error) {
 	reader := s.people[founder]
 	var seen []outcome
-	_, err := reader.until(ctx, address, 10*time.Minute, func(p *page) (bool, error) {
+	_, err := reader.until(ctx, address, func(p *page) (bool, error) {
 		file := p.link("Loss by round as CSV")
 		if file == "" {
 			return false, fmt.Errorf("%s does not link to its losses", address)
@@ -195,7 +194,7 @@ func outcomes(data []byte) ([]outcome, error) {
 // published waits for the version of the campaign and reads its card.
 func (s *story) published(ctx context.Context) (string, error) {
 	var newest string
-	_, err := s.people[founder].until(ctx, "/versions", 2*time.Minute, func(p *page) (bool, error) {
+	_, err := s.people[founder].until(ctx, "/versions", func(p *page) (bool, error) {
 		list := p.items("/versions/")
 		if len(list) > 1 {
 			newest = list[0]

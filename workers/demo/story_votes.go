@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/html/atom"
 )
@@ -40,7 +39,7 @@ func (s *story) vote(ctx context.Context, address string, choice func(name strin
 		_, err := p.form("Cast ballot")
 		return err == nil, nil
 	}
-	if _, err := s.people[founder].until(ctx, address, time.Minute, opened); err != nil {
+	if _, err := s.people[founder].until(ctx, address, opened); err != nil {
 		return "", err
 	}
 	err := s.each(everybody(), func(name string) error {
@@ -53,7 +52,7 @@ func (s *story) vote(ctx context.Context, address string, choice func(name strin
 	}
 	s.Ballots += len(everybody())
 	stage := ""
-	_, err = s.people[founder].until(ctx, address, time.Minute, func(p *page) (bool, error) {
+	_, err = s.people[founder].until(ctx, address, func(p *page) (bool, error) {
 		switch stage = p.fact("Stage"); stage {
 		case "rejected", "could not be carried out", "withdrawn":
 			return false, fmt.Errorf("the proposal %s was %s", address, stage)
@@ -92,7 +91,7 @@ func (s *story) elect(ctx context.Context) (string, error) {
 		_, err := p.form("Check my ballot")
 		return err == nil, nil
 	}
-	if _, err := s.people[founder].until(ctx, s.election, time.Minute, opened); err != nil {
+	if _, err := s.people[founder].until(ctx, s.election, opened); err != nil {
 		return "", err
 	}
 	receipts := make([]string, len(everybody()))
@@ -144,7 +143,7 @@ var rankings = [][]int{{0, 2, 1, 3}, {2, 0, 3}, {1, 2}, {0, 1, 2, 3}, {3, 2, 0},
 func (s *story) result(ctx context.Context) (string, error) {
 	reader := s.people[founder]
 	var p *page
-	_, err := reader.until(ctx, s.election, 2*time.Minute, func(*page) (bool, error) {
+	_, err := reader.until(ctx, s.election, func(*page) (bool, error) {
 		var err error
 		if p, err = reader.look(ctx, s.election+"/result"); err != nil {
 			return false, err
