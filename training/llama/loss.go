@@ -20,9 +20,7 @@ func crossEntropy(team *tensor.Team, logits tensor.Matrix, targets []int32, nll 
 			top, sum := tensor.Softmax(row, row, 1)
 			nll[i] = float32(tensor.Log64(float64(sum))) - (chosen - top)
 			row[target]--
-			for j := range row {
-				row[j] *= weight
-			}
+			tensor.Scale(row, row, weight)
 		}
 	})
 }

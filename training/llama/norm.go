@@ -14,10 +14,7 @@ const gainRows = 128
 func normRow(y, x, g []float32, eps float32) float32 {
 	mean := tensor.Dot(x, x) / float32(len(x))
 	r := 1 / float32(math.Sqrt(float64(mean+eps)))
-	y, g = y[:len(x)], g[:len(x)]
-	for i, v := range x {
-		y[i] = float32(v*r) * g[i]
-	}
+	tensor.ScaleMul(y[:len(x)], x, g, r)
 	return r
 }
 
@@ -44,16 +41,10 @@ func normBackward(team *tensor.Team, dx, dy, x tensor.Matrix, g, r, dg, part []f
 			if i%gainRows == 0 {
 				clear(sum)
 			}
-			xi, dyi, f := x.Row(i), dy.Row(i)[:c], r[i]
-			for j, v := range xi {
-				sum[j] += float32(dyi[j] * float32(v*f))
-				t[j] = float32(dyi[j] * g[j])
-			}
+			xi, dyi, f := x.Row(i), dy.Row(i), r[i]
+			tensor.GainGrad(sum, t, dyi, xi, g, f)
 			k := float32(float32(f*f)*f) * (tensor.Dot(t, xi) / float32(c))
-			out := dx.Row(i)[:c]
-			for j, v := range xi {
-				out[j] += float32(f*t[j]) - float32(v*k)
-			}
+			tensor.InputGrad(dx.Row(i), t, xi, f, k)
 		}
 	})
 	clear(dg)

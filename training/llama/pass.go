@@ -126,10 +126,7 @@ func (f *pass) linear(layer int, p Projection, y, x, w tensor.Matrix) {
 func residual(team *tensor.Team, y, x, t tensor.Matrix) {
 	team.Split(y.Rows, 1, func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			yi, ti := y.Row(i), t.Row(i)
-			for j, v := range x.Row(i) {
-				yi[j] = v + ti[j]
-			}
+			tensor.Sum2(y.Row(i), x.Row(i), t.Row(i))
 		}
 	})
 }

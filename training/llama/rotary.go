@@ -28,12 +28,7 @@ func newRotary(c Config) rotary {
 func (r rotary) row(x []float32, position int, sign float32) {
 	cos, sin := r.cos[position*r.half:(position+1)*r.half], r.sin[position*r.half:(position+1)*r.half]
 	for h := 0; h < len(x); h += 2 * r.half {
-		lo, hi := x[h:h+r.half], x[h+r.half:h+2*r.half]
-		for i, c := range cos {
-			s, a, b := sign*sin[i], lo[i], hi[i]
-			lo[i] = float32(a*c) - float32(b*s)
-			hi[i] = float32(b*c) + float32(a*s)
-		}
+		tensor.Rotate(x[h:h+r.half], x[h+r.half:h+2*r.half], cos, sin, sign)
 	}
 }
 

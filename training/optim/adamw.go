@@ -58,35 +58,21 @@ func (a *AdamW) Update(weights, gradient *tensor.Params) error {
 	rate := a.Rate(a.step)
 	a.step++
 	a.power1, a.power2 = float64(a.power1*a.Beta1), float64(a.power2*a.Beta2)
-	k := adamConstants{
-		b1: float32(a.Beta1), c1: float32(1 - a.Beta1), b2: float32(a.Beta2), c2: float32(1 - a.Beta2),
-		eps: float32(a.Eps), rate: float32(rate / (1 - a.power1)), root: float32(1 / math.Sqrt(1-a.power2)),
+	k := tensor.AdamWStep{
+		B1: float32(a.Beta1), C1: float32(1 - a.Beta1), B2: float32(a.Beta2), C2: float32(1 - a.Beta2),
+		Eps: float32(a.Eps), Rate: float32(rate / (1 - a.power1)), Root: float32(1 / math.Sqrt(1-a.power2)),
 	}
 	at := 0
 	for _, s := range weights.Specs() {
 		lo, n := at, s.Len()
 		at += n
-		if k.decay = 0; len(s.Shape) > 1 {
-			k.decay = float32(rate * a.Decay)
+		if k.Decay = 0; len(s.Shape) > 1 {
+			k.Decay = float32(rate * a.Decay)
 		}
 		a.team.Split(n, 1024, func(_, from, to int) {
 			from, to = lo+from, lo+to
-			k.update(weights.Data[from:to], gradient.Data[from:to], a.moment1[from:to], a.moment2[from:to])
+			k.Update(weights.Data[from:to], gradient.Data[from:to], a.moment1[from:to], a.moment2[from:to])
 		})
 	}
 	return nil
-}
-
-// adamConstants are one step's numbers, rounded once to binary32.
-type adamConstants struct{ b1, c1, b2, c2, eps, rate, root, decay float32 }
-
-func (k adamConstants) update(w, g, m, v []float32) {
-	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
-	for i, x := range g {
-		m[i] = float32(k.b1*m[i]) + float32(k.c1*x)
-		v[i] = float32(k.b2*v[i]) + float32(k.c2*float32(x*x))
-		d := float32(float32(math.Sqrt(float64(v[i])))*k.root) + k.eps
-		y := w[i] - float32(k.decay*w[i])
-		w[i] = y - float32(k.rate*m[i])/d
-	}
 }

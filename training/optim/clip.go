@@ -16,10 +16,7 @@ func Clip(gradient *tensor.Params, limit float64) (float64, error) {
 		return norm, fmt.Errorf("clip gradient: its norm is %v", norm)
 	}
 	if limit > 0 && norm > limit {
-		factor := float32(limit / norm)
-		for i := range gradient.Data {
-			gradient.Data[i] *= factor
-		}
+		tensor.Scale(gradient.Data, gradient.Data, float32(limit/norm))
 	}
 	return norm, nil
 }

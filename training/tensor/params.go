@@ -184,7 +184,7 @@ func (p *Params) Digest() training.Digest {
 // tree, the same for any thread count.
 func Norm(x []float32) float64 {
 	var lane [16]float64
-	i := 0
+	i := squaresHead(x, &lane)
 	for ; i+16 <= len(x); i += 16 {
 		for j, v := range x[i : i+16 : i+16] {
 			lane[j] += float64(float64(v) * float64(v))

@@ -4,12 +4,10 @@ import "math"
 
 // tree adds the 16 lanes of a reduction in the fixed order 8, 4, 2, 1.
 func tree(lane *[16]float32) float32 {
-	for w := 8; w > 0; w /= 2 {
-		for j := range w {
-			lane[j] += lane[j+w]
-		}
-	}
-	return lane[0]
+	s0, s1, s2, s3 := lane[0]+lane[8], lane[1]+lane[9], lane[2]+lane[10], lane[3]+lane[11]
+	s4, s5, s6, s7 := lane[4]+lane[12], lane[5]+lane[13], lane[6]+lane[14], lane[7]+lane[15]
+	s0, s1, s2, s3 = s0+s4, s1+s5, s2+s6, s3+s7
+	return (s0 + s2) + (s1 + s3)
 }
 
 // Sum returns Σ x in 16 lanes.
@@ -23,6 +21,9 @@ func Sum(x []float32) float32 {
 
 // Dot returns Σ round(x·y) in 16 lanes; y is at least as long as x.
 func Dot(x, y []float32) float32 {
+	if d, done := dot(x, y); done {
+		return d
+	}
 	var lane [16]float32
 	y = y[:len(x)]
 	for i := dotHead(x, y, &lane); i < len(x); i++ {
@@ -49,14 +50,6 @@ func Max(x []float32) float32 {
 		}
 	}
 	return top
-}
-
-// Add adds x to dst element by element.
-func Add(dst, x []float32) {
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] += v
-	}
 }
 
 // Exp sets dst to exp(round(src·scale) - shift). The function is 0 below -87
@@ -96,13 +89,13 @@ func exp32(x float32) float32 {
 // Softmax sets dst to exp(scale·src - m)/Σ and returns m = max(scale·src) and
 // the sum Σ before the division; scale is positive.
 func Softmax(dst, src []float32, scale float32) (m, sum float32) {
+	if m, sum, done := softmax(dst, src, scale); done {
+		return m, sum
+	}
 	m = float32(Max(src) * scale)
 	Exp(dst, src, scale, m)
 	sum = Sum(dst[:len(src)])
-	inverse := 1 / sum
-	for i := range dst[:len(src)] {
-		dst[i] *= inverse
-	}
+	Scale(dst[:len(src)], dst, 1/sum)
 	return m, sum
 }
 
@@ -111,8 +104,8 @@ func Softmax(dst, src []float32, scale float32) (m, sum float32) {
 func SoftmaxGrad(dx, p, dp []float32, scale float32) {
 	d := Dot(p, dp)
 	dx, dp = dx[:len(p)], dp[:len(p)]
-	for i, v := range p {
-		dx[i] = float32(v*(dp[i]-d)) * scale
+	for i := softGradHead(dx, p, dp, d, scale); i < len(p); i++ {
+		dx[i] = float32(p[i]*(dp[i]-d)) * scale
 	}
 }
 
