@@ -55,7 +55,7 @@ func (s *Store) assignment(ctx context.Context, node governance.NodeID, w waitin
 		}
 	}
 	if recipe.Down.Delta && w.Previous != nil {
-		a.Previous = *w.Previous
+		a.Previous, a.Delta = *w.Previous, *w.Delta
 	}
 	if w.Kind == protocol.Suppress {
 		a.Unlearning = w.Case

@@ -35,6 +35,7 @@ type waiting struct {
 	Manifest  []byte                // of a replay
 	Control   *training.Digest      // SCAFFOLD: what the server kept before the round
 	Previous  *training.Digest      // a base from which Base can be made
+	Delta     *training.Digest      // by this blob
 }
 
 // Wake returns a channel that closes when there may be new work. Take it
@@ -53,13 +54,14 @@ func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64)
 		select a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0), coalesce(r.number, d.number, 0), a.epoch,
 			a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config, a.decision, coalesce(a.origin, 0),
 			coalesce(a.unlearning, 0), a.manifest, coalesce(r.server_base, d.server_base),
-			(select f.base from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1)
+			f.base, f.delta
 		from assignments a
 		join campaigns c on c.id = a.campaign
 		join versions v on v.id = c.version
 		join checkpoints p on p.digest = a.base
 		left join rounds r on r.id = a.round
 		left join rounds d on d.id = a.audits
+		left join lateral (select base, delta from rounds where checkpoint = a.base and delta is not null order by id limit 1) f on true
 		where a.node = @node and a.state = 'open' and a.expires_at > @now
 		order by (a.kind <> 'suppress'), a.id limit 1`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"node": node, "now": s.now()})

@@ -44,6 +44,9 @@ func (r *runner) download(ctx context.Context, a protocol.Assignment) error {
 	if size, err := r.state.blobs.Stat(ctx, a.Base); err == nil && size == a.BaseSize {
 		return nil
 	}
+	if made, err := r.apply(ctx, a); made || err != nil {
+		return err
+	}
 	have, err := r.state.partial.Have(a.Base, a.BaseSize)
 	if err != nil {
 		return err

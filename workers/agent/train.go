@@ -3,23 +3,22 @@ package agent
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"codeberg.org/althing/althing/training"
-	"codeberg.org/althing/althing/training/fedavg"
 	"codeberg.org/althing/althing/training/llama"
 	"codeberg.org/althing/althing/training/localdata"
-	"codeberg.org/althing/althing/training/optim"
 	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/tensor"
 )
 
 // train computes the update of a round: the base trained on the node's text
-// with the decided numbers, less the base, clipped to the decided norm. The
-// same assignment over the same records gives the same bytes.
+// with the decided numbers, less the base, clipped to the decided norm, in the
+// decided form. The same assignment over the same records gives the same bytes,
+// but for recipes that let nodes keep something between rounds or stop early.
 func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (protocol.Report, error) {
 	use, err := r.use(ctx, a)
 	if err != nil {
@@ -33,12 +32,19 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 		return protocol.Report{}, refuse("%v", err)
 	}
 	before := m.Params.Clone()
-	steps, err := r.steps(ctx, a, m.Model, localdata.NewStream(use.Train), h)
+	l, err := r.local(ctx, a, m, before, h)
+	if err != nil {
+		return protocol.Report{}, err
+	}
+	steps, err := r.steps(ctx, a, m.Model, localdata.NewStream(use.Train), h, l)
 	if err != nil {
 		return protocol.Report{}, err
 	}
 	m.Params.AddScaled(-1, before)
-	data := encodeUpdate(m, h.UpdateNorm)
+	data, kept, err := l.encode(m, steps)
+	if err != nil {
+		return protocol.Report{}, refuse("the update cannot be written: %v", err)
+	}
 	name := training.DigestOf(data)
 	if err := r.state.blobs.Put(ctx, name, int64(len(data)), bytes.NewReader(data)); err != nil {
 		return protocol.Report{}, err
@@ -50,37 +56,55 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	if a.Weight > 0 {
 		examples = min(examples, a.Weight)
 	}
-	return protocol.Report{
-		Update: name, Examples: examples, Tokens: int64(steps) * int64(h.BatchTokens),
+	report := protocol.Report{
+		Update: name, Examples: examples, Tokens: int64(steps) * int64(h.BatchTokens), Steps: int64(steps),
 		Manifest: use.Manifest.Root(), Suppressed: suppressedIn(use),
-	}, nil
+	}
+	if a.Recipe.Selection.Rule == protocol.Oort {
+		report.Trained = l.losses
+	}
+	if a.Recipe.Stateful() {
+		if report.State, err = r.state.remember(a, kept); err != nil {
+			return protocol.Report{}, err
+		}
+	}
+	return report, nil
 }
 
 // steps trains the model in place. It stops with the context, and outside the
-// owner's hours.
-func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams) (int, error) {
-	if steps, did, err := r.stepsElsewhere(ctx, a, m, stream, h, nil); did || err != nil {
+// owner's hours: with what was done so far where the recipe takes partial
+// work, else for nothing.
+func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, l *local) (int, error) {
+	if steps, did, err := r.stepsElsewhere(ctx, a, m, stream, h, l.rates()); did || err != nil {
 		return steps, err
 	}
-	threads := r.limits.threads()
-	trainer, err := llama.NewTrainer(m, h.Context, threads)
+	trainer, err := llama.NewTrainer(m, h.Context, r.limits.threads())
 	if err != nil {
 		return 0, refuse("%v", err)
 	}
-	adam := optim.New(h, threads)
 	begin, said := r.Now(), r.Now()
+	stop := lastMoment(a, begin)
 	for step := range h.Steps {
 		if err := ctx.Err(); err != nil {
 			return step, err
 		}
+		partial := a.Recipe.Local.Partial && step > 0
 		if ok, _ := r.limits.allowed(r.Now()); !ok {
+			if partial {
+				r.say("round %d: the hours %s that you allow are over; sending %d of %d steps", a.Number, r.limits.Hours, step, h.Steps)
+				return step, nil
+			}
 			return step, fmt.Errorf("%w: the hours %s that you allow are over", errCancelled, r.limits.Hours)
+		}
+		if partial && r.Now().After(stop) {
+			r.say("round %d: the round is about to end; sending %d of %d steps", a.Number, step, h.Steps)
+			return step, nil
 		}
 		inputs, targets, err := stream.Batch(a.Seed, step, h.BatchTokens/h.Context, h.Context)
 		if err != nil {
 			return step, refuse("%v", err)
 		}
-		loss, err := trainer.Step(inputs, targets, adam)
+		loss, err := l.step(trainer, inputs, targets, h.Context)
 		r.step.Store(int64(step + 1))
 		if err == nil && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
 			err = errors.New("the loss is not a number")
@@ -97,20 +121,45 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 	return h.Steps, nil
 }
 
-// encodeUpdate writes the params as a safetensors file with the base's header:
-// the one legal form. The norm is taken in the order of the file, as the
-// platform will take it.
-func encodeUpdate(m *loaded, limit float64) []byte {
-	flat := make([]float32, 0, m.Params.Len())
-	for _, name := range m.order {
-		view, _ := m.Params.View(name)
-		flat = append(flat, view...)
+// lastMoment is when partial work has to be sent: a twentieth of the time
+// before the round's deadline, and three seconds at least. Without a deadline
+// it is never.
+func lastMoment(a protocol.Assignment, begin time.Time) time.Time {
+	if a.Deadline == 0 {
+		return begin.AddDate(100, 0, 0)
 	}
-	fedavg.Clip(flat, limit)
-	out := make([]byte, len(m.header), len(m.header)+4*len(flat))
-	copy(out, m.header)
-	for _, v := range flat {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	end := time.Unix(a.Deadline, 0)
+	return end.Add(-max(3*time.Second, end.Sub(begin)/20))
+}
+
+// step is one optimiser step. Where the batch is computed in parts, their
+// gradients are added in order and divided by their number.
+func (l *local) step(trainer *llama.Trainer, inputs, targets []int32, context int) (float64, error) {
+	parts := max(1, l.a.Recipe.Local.Accumulate)
+	if parts == 1 {
+		loss, err := trainer.Step(inputs, targets, l.optimiser)
+		l.saw(loss)
+		return loss, err
 	}
-	return out
+	size := len(inputs) / context / parts * context
+	var sum *tensor.Params
+	mean := 0.0
+	for p := range parts {
+		loss, err := trainer.Gradient(inputs[p*size:(p+1)*size], targets[p*size:(p+1)*size])
+		if err != nil {
+			return 0, err
+		}
+		mean += loss / float64(parts)
+		if sum == nil {
+			sum = trainer.Grad.Clone()
+			continue
+		}
+		sum.AddScaled(1, trainer.Grad)
+	}
+	scale := float32(1 / float64(parts))
+	for i := range sum.Data {
+		sum.Data[i] *= scale
+	}
+	l.saw(mean)
+	return mean, l.optimiser.Update(l.params, sum)
 }
