@@ -18,7 +18,7 @@ var arrowRules = []rule{
 var (
 	pureGovernance   = within("governance", "tally diff translog workspace opinion envelope keys wikitext")
 	governanceStores = within("governance", "accounts members nodes pages policies voting proposals elections moderation talk notices agreements credit archive")
-	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg robust robust/attacks compress secagg dp selection gossip unlearn eval flagger")
+	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg serveropt localopt robust robust/attacks compress secagg dp selection gossip unlearn eval flagger")
 	trainingStores   = within("training", "models corpus rounds unlearning gate")
 	webPackages      = within("web", "href layout ui pages feed plot")
 	roots            = []string{"governance", "training"}
@@ -129,6 +129,8 @@ var added = []arrow{
 	{"training/robust/attacks", "training/tensor", "hostile updates for tests and studies of every rule; tensor owns the logarithm and the cosine of noise"},
 	{"training/llama", "training/safetensors", "reads and writes folders of Hugging Face"},
 	{"training/lora", "training/safetensors", "reads and writes folders of PEFT"},
+	{"training/serveropt", "training/fedavg", "the server's step after the mean; its weighted sums and its refusal of what is not finite"},
+	{"training/localopt", "", "what FedProx and SCAFFOLD change in a node's training; works on plain vectors"},
 	{"training/unlearning", "governance/translog", "Replay rebuilds cases from entries"},
 	{"training/unlearning", "training/protocol", "tells nodes the case of a suppression"},
 	{"training/founding", "training", "the version that a community begins with, embedded"},
