@@ -38,8 +38,10 @@ func ValuesDigest(values []float32) training.Digest {
 // bits are subtracted as whole numbers and the result is folded so that small
 // steps of either sign are small (0, −1, 1, −2 … become 0, 1, 2, 3 …); after a
 // round of training the upper bytes are then nearly all zero. The four bytes
-// of all differences are put in four planes, each deflated by itself (RFC
-// 1951), the highest first.
+// of all differences are put in four planes, the highest first, each deflated
+// by itself (RFC 1951), with repeats or by frequency alone, whichever is
+// smaller: the upper planes are runs of zeros, the middle ones a few values
+// without order, the lowest noise.
 //
 // After the magic and version come d, the digests of both vectors and the
 // lengths of the four planes. The deflated bytes may differ between releases
@@ -58,20 +60,28 @@ func Delta(base, next []float32) ([]byte, error) {
 	head = append(head, version, 0, 0, 0)
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(next)))
 	head = append(append(head, from[:]...), to[:]...)
-	var body bytes.Buffer
+	var body []byte
 	for p := range planes {
-		before := body.Len()
-		if err := deflate(&body, base, next, 24-8*p); err != nil {
+		var best bytes.Buffer
+		if err := deflate(&best, base, next, 24-8*p, flate.BestSpeed); err != nil {
 			return nil, fmt.Errorf("delta: %w", err)
 		}
-		head = binary.LittleEndian.AppendUint64(head, uint64(body.Len()-before))
+		var other bytes.Buffer
+		if err := deflate(&other, base, next, 24-8*p, flate.HuffmanOnly); err != nil {
+			return nil, fmt.Errorf("delta: %w", err)
+		}
+		if other.Len() < best.Len() {
+			best = other
+		}
+		head = binary.LittleEndian.AppendUint64(head, uint64(best.Len()))
+		body = append(body, best.Bytes()...)
 	}
-	return append(head, body.Bytes()...), nil
+	return append(head, body...), nil
 }
 
 // deflate writes one plane: the byte at shift of every folded difference.
-func deflate(w io.Writer, base, next []float32, shift int) error {
-	z, err := flate.NewWriter(w, flate.BestSpeed)
+func deflate(w io.Writer, base, next []float32, shift, level int) error {
+	z, err := flate.NewWriter(w, level)
 	if err != nil {
 		return err
 	}

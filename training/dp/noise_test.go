@@ -131,6 +131,22 @@ func TestNoiseNeedsItsBytesAndNothingElse(t *testing.T) {
 	}
 }
 
+// TestBitsAreTheSameEverywhere pins what a verifier computes again: the sum's
+// noise for given bytes, a clip norm and the digits behind an ε.
+func TestBitsAreTheSameEverywhere(t *testing.T) {
+	noise := draw(t, 5, sigma, 7)
+	clip, err := Adaptive{Quantile: 0.5, Rate: 0.2, CountNoise: 5}.NextClip(0.37, 61, 100, 100, fixed(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := AccountOf(Rounds{0.037, 1.3, 71})
+	epsilon, _ := a.Improved(1e-6)
+	got := fmt.Sprintf("%d %s %x", noise, DecimalOf(clip), math.Float64bits(epsilon))
+	if want := "[745976 -377902 -560560 1361772 -12854] 0.359383 3ffd66c1636e1a56"; err != nil || got != want {
+		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+}
+
 // TestMemberMovesTheSumByTheSensitivity is the promise on which all rests: in
 // whole steps, no update of any shape adds more than 2²⁰/z.
 func TestMemberMovesTheSumByTheSensitivity(t *testing.T) {
