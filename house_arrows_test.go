@@ -157,6 +157,8 @@ var added = []arrow{
 	{"workers/agent", "governance", "tells a full disk from a fault by the kind of the error"},
 	{"training/recipes", "training", "names the arithmetic in presets"},
 	{"training/recipes", "training/protocol", "describes and checks recipes in the form in which they are decided"},
+	{"training/recipes", "training/dp", "tells what a ceiling of privacy allows"},
+	{"training/recipes", "training/serveropt", "describes the numbers that a rule has when a recipe names none"},
 	{"workers", "training/recipes", "tells what a round spent of a member's privacy"},
 	{"workers/torch", "training/safetensors", "hands models to the external trainer and reads what it leaves"},
 	{"workers", "training/protocol", "signs assignments and reads reports"},

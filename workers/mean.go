@@ -18,6 +18,7 @@ import (
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/safetensors"
+	"codeberg.org/althing/althing/training/serveropt"
 )
 
 // Mean is the result of a round, computed and not yet stored.
@@ -80,9 +81,8 @@ type combiner struct {
 	in    rounds.Inputs
 	mean  *Mean
 
-	change  []float32 // what the updates became together, to move the weights by
-	control []float32 // SCAFFOLD: the sum of what the nodes' control variates changed, over those present
-	state   state     // of the server's rule
+	change []float32 // what the updates became together, to move the weights by
+	state  state     // of the server's rule
 }
 
 func newCombiner(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*combiner, error) {
@@ -137,72 +137,40 @@ func (c *combiner) read(u rounds.Update, change, control []float32) error {
 	return nil
 }
 
-// steps is how many steps stand behind an update.
-func (c *combiner) steps(u rounds.Update) int64 {
-	if u.Steps == 0 {
-		return int64(c.in.Recipe.Steps)
-	}
-	return u.Steps
-}
-
 // average is the mean by examples, and by steps where the recipe says so.
 func (c *combiner) average() error {
-	if c.in.Recipe.Normalised() {
-		return c.nova()
-	}
-	sum := fedavg.NewMean(c.mean.elements)
-	var controls []float64
+	sum, nova := fedavg.NewMean(c.mean.elements), serveropt.NewNova(c.mean.elements)
+	controls := serveropt.NewControl(c.mean.elements, max(c.in.Present, len(c.in.Updates)))
 	err := c.each(func(u rounds.Update, change, control []float32) error {
 		if control != nil {
-			if controls == nil {
-				controls = make([]float64, len(control))
+			if err := controls.Add(control); err != nil {
+				return err
 			}
-			fedavg.Accumulate(controls, control, 1)
 		}
-		if c.mean.Counted[u.Node] == 0 {
+		weight := c.mean.Counted[u.Node]
+		switch {
+		case weight == 0:
 			return nil
+		case !c.in.Recipe.Normalised():
+			return sum.Add(change, weight)
 		}
-		return sum.Add(change, c.mean.Counted[u.Node])
+		norm, err := c.normalised(u)
+		if err != nil {
+			return err
+		}
+		return nova.Add(change, weight, norm)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if controls != nil {
-		c.control = make([]float32, len(controls))
-		present := float64(max(c.in.Present, len(c.in.Updates)))
-		for i, v := range controls {
-			c.control[i] = float32(v / present)
+	case c.in.Recipe.Normalised():
+		return nova.Into(c.change)
+	case c.in.Recipe.Server.Rule == protocol.Scaffold:
+		if err := c.scaffold(controls); err != nil {
+			return err
 		}
 	}
 	return sum.Into(c.change)
-}
-
-// nova is the mean of FedNova (Wang et al. 2020, equation 6): each update is
-// divided by its steps τ_k, and the mean multiplied by Σ p_k·τ_k, the steps of
-// a usual node. The moments of AdamW begin anew in every round, so that a step
-// counts 1.
-func (c *combiner) nova() error {
-	sum := make([]float64, c.mean.elements)
-	total, steps := 0.0, 0.0
-	err := c.each(func(u rounds.Update, change, _ []float32) error {
-		w, tau := float64(c.mean.Counted[u.Node]), float64(c.steps(u))
-		if w > 0 {
-			fedavg.Accumulate(sum, change, w/tau)
-			total, steps = total+w, steps+float64(w*tau)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if total == 0 {
-		return fedavg.ErrEmpty
-	}
-	usual := steps / total
-	for i, v := range sum {
-		c.change[i] = float32(float64(v/total) * usual)
-	}
-	return nil
 }
 
 // step moves the weights and writes what the rule keeps.

@@ -18,8 +18,9 @@ import (
 //	center    centered clipping: the last combined update
 //	clip      adaptive clipping: the clip norm of the next round, one element
 //	control   SCAFFOLD: c
-//	momentum  FedAvgM, DiLoCo: v; adaptive rules: m
-//	second    adaptive rules: v
+//	moment1   adaptive rules: m
+//	moment2   adaptive rules: v
+//	momentum  FedAvgM, DiLoCo: v
 type state map[string][]float32
 
 // load reads what was kept before the round, once; nothing is an empty state.
@@ -47,20 +48,6 @@ func (c *combiner) load() error {
 		c.state[t.Name] = t.Data
 	}
 	return nil
-}
-
-// keep returns the vector of a name, zeros at first.
-func (c *combiner) keep(name string, first float32) []float32 {
-	if c.state[name] == nil {
-		v := make([]float32, c.mean.elements)
-		if first != 0 {
-			for i := range v {
-				v[i] = first
-			}
-		}
-		c.state[name] = v
-	}
-	return c.state[name]
 }
 
 // save writes the state's blob.

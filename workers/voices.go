@@ -60,7 +60,11 @@ func (c *combiner) hear(v voice, dst []float32) error {
 		w := float64(c.mean.Counted[u.Node])
 		total += w
 		if c.in.Recipe.Normalised() {
-			w /= float64(c.steps(u))
+			norm, err := c.normalised(u)
+			if err != nil {
+				return err
+			}
+			w /= norm
 		}
 		fedavg.Accumulate(sum, change, w)
 	}
@@ -72,18 +76,22 @@ func (c *combiner) hear(v voice, dst []float32) error {
 
 // usual is the number of steps of a usual node: what the combined change of
 // one step is multiplied by.
-func (c *combiner) usual(list []voice) float32 {
+func (c *combiner) usual(list []voice) (float32, error) {
 	if !c.in.Recipe.Normalised() {
-		return 1
+		return 1, nil
 	}
 	total, steps := 0.0, 0.0
 	for _, v := range list {
 		for _, u := range v.updates {
 			w := float64(c.mean.Counted[u.Node])
-			total, steps = total+w, steps+float64(w*float64(c.steps(u)))
+			norm, err := c.normalised(u)
+			if err != nil {
+				return 0, err
+			}
+			total, steps = total+w, steps+float64(w*norm)
 		}
 	}
-	return float32(steps / total)
+	return float32(steps / total), nil
 }
 
 // robust combines members by the recipe's rule, each clipped to the median
@@ -137,12 +145,11 @@ func (c *combiner) robust() (err error) {
 		}
 	}
 	slices.Sort(c.mean.Chosen)
-	if usual := c.usual(list); usual != 1 {
-		for i := range c.change {
-			c.change[i] *= usual
-		}
+	usual, err := c.usual(list)
+	for i := range c.change {
+		c.change[i] *= usual
 	}
-	return nil
+	return err
 }
 
 func (c *combiner) rule(cohort robust.Cohort, f int) (robust.Choice, error) {

@@ -126,6 +126,13 @@ var privacyRules = []rule{
 			fmt.Sprintf("Let each member take part in %d rounds at most.", most)}
 	},
 	func(r protocol.Recipe, _ Circumstances) Conflict {
+		if !r.Privacy.On() || r.Selection.MemberCap == 1 {
+			return Conflict{}
+		}
+		return Conflict{"selection.member_cap", "Privacy is of members: the updates of one member's nodes are made one, and the mean is divided by the number that was asked: further nodes of a member only dilute it.",
+			"Ask at most 1 node of each member."}
+	},
+	func(r protocol.Recipe, _ Circumstances) Conflict {
 		if !r.Privacy.On() || r.Robust.Rule == "" {
 			return Conflict{}
 		}
@@ -208,13 +215,6 @@ var stateRules = []rule{
 		}
 		return Conflict{"local.partial", "SCAFFOLD's correction is of the same number of steps at every node.",
 			"Ask for fewer steps, or take FedNova, which counts unequal ones rightly."}
-	},
-	func(r protocol.Recipe, _ Circumstances) Conflict {
-		if r.Local.Objective != protocol.Scaffold || r.Local.Schedule == "" {
-			return Conflict{}
-		}
-		return Conflict{"local.schedule", "SCAFFOLD reads the mean gradient of a node from its update and one rate, and a schedule has many.",
-			"Keep the rate constant."}
 	},
 	func(r protocol.Recipe, _ Circumstances) Conflict {
 		if r.Server.Rule != protocol.FedNova || r.Local.Partial {

@@ -2,8 +2,10 @@ package recipes
 
 import (
 	"fmt"
+	"strconv"
 
 	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/serveropt"
 )
 
 // Line is one thing that a recipe does, for its page.
@@ -75,10 +77,14 @@ func localTerms(r protocol.Recipe) []string {
 
 func server(r protocol.Recipe) string {
 	s := r.Server
-	rate, momentum := or(s.Rate, "1"), or(s.Momentum, "0.9")
+	usual := serveropt.Defaults(s.Name())
+	rate, momentum := or(s.Rate, decimal(usual.Rate)), or(s.Momentum, decimal(max(usual.Momentum, usual.Beta1)))
+	if s.Rule == "" || s.Rule == protocol.FedNova || s.Rule == protocol.Scaffold {
+		rate = or(s.Rate, "1")
+	}
 	weights := "weighted by examples"
 	switch {
-	case r.PerMember() || s.Rule == protocol.Scaffold:
+	case r.PerMember():
 		weights = "each member counting once"
 	case r.Normalised():
 		weights += " and by steps"
@@ -194,6 +200,8 @@ func privacy(r protocol.Recipe) string {
 	return fmt.Sprintf("Each member's update is clipped to %s (%s) and noise of %s times the clip norm is added to their sum. A member may take part in %d rounds: then ε would be above the ceiling of %s at δ = %s, and the member is not asked any more. The losses that members measure are not covered by this.",
 		p.Clip, clip, p.Noise, p.Rounds, p.Ceiling, p.Delta)
 }
+
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // permille writes thousandths as people read them: "5 %", "0.5 %".
 func permille(n int) string {

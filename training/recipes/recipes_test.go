@@ -83,7 +83,7 @@ func TestConflicts(t *testing.T) {
 		{"scaffold and privacy", "private", scaffold, Circumstances{}, "local.objective", "noise covers the update only", "FedProx"},
 		{"scaffold and robust", "hostile-weather", scaffold, Circumstances{}, "robust.rule", "control variates", "FedProx"},
 		{"scaffold cut short", "small-steady", func(r *protocol.Recipe) { scaffold(r); r.Local.Partial = true }, Circumstances{}, "local.partial", "same number", "FedNova"},
-		{"scaffold by schedule", "small-steady", func(r *protocol.Recipe) { scaffold(r); r.Local.Schedule = "cosine" }, Circumstances{}, "local.schedule", "one rate", "constant"},
+		{"several nodes and privacy", "private", func(r *protocol.Recipe) { r.Selection.MemberCap = 0 }, Circumstances{}, "selection.member_cap", "Privacy is of members", "1 node"},
 		{"fednova of equals", "many-gpus", func(r *protocol.Recipe) { r.Local.Partial = false }, Circumstances{}, "server.rule", "same number", "FedAvg"},
 	} {
 		r := preset(t, tt.preset)
@@ -119,7 +119,7 @@ func TestEpsilon(t *testing.T) {
 	if got := RoundsUnder(p); got != 50 {
 		t.Errorf("rounds under 7.088 = %d, want 50", got)
 	}
-	if got := Epsilon(p, 0); got != "0" {
+	if got := Epsilon(p, 0); got != "0.000" {
 		t.Errorf("ε of nobody = %s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"codeberg.org/althing/althing/training/compress"
 	"codeberg.org/althing/althing/training/fedavg"
 	"codeberg.org/althing/althing/training/llama"
+	"codeberg.org/althing/althing/training/localopt"
 	"codeberg.org/althing/althing/training/optim"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/tensor"
@@ -25,7 +26,7 @@ type local struct {
 	schedule  optim.Schedule // of the steps of this round, from 0
 	losses    protocol.Sums  // of each step
 
-	control []float32 // SCAFFOLD: c, in the order of the file; nil for zeros
+	control []float32 // SCAFFOLD: c, in the order of the file
 	memory  []float32 // what was kept from an earlier round, in the order of the file; nil for zeros
 }
 
@@ -54,34 +55,36 @@ func (r *runner) local(ctx context.Context, a protocol.Assignment, m *loaded, be
 	}
 	switch a.Recipe.Local.Objective {
 	case protocol.FedProx:
-		mu := float32(protocol.Number(a.Recipe.Local.Mu, 0))
-		l.optimiser = corrected{l.optimiser, func(weights, gradient *tensor.Params) {
-			for i, w := range weights.Data {
-				gradient.Data[i] += float32(mu * (w - before.Data[i]))
-			}
+		mu := protocol.Number(a.Recipe.Local.Mu, 0)
+		l.optimiser = corrected{l.optimiser, func(weights, gradient *tensor.Params) error {
+			return localopt.Prox(gradient.Data, weights.Data, before.Data, mu)
 		}}
 	case protocol.Scaffold:
-		drift := l.drift(m)
-		l.optimiser = corrected{l.optimiser, func(_, gradient *tensor.Params) {
-			for i, d := range drift {
-				gradient.Data[i] += d
-			}
+		if l.control == nil {
+			l.control = make([]float32, m.Params.Len())
+		}
+		if l.memory == nil {
+			l.memory = make([]float32, m.Params.Len())
+		}
+		own, server := inModel(m, l.memory), inModel(m, l.control)
+		l.optimiser = corrected{l.optimiser, func(_, gradient *tensor.Params) error {
+			return localopt.Correct(gradient.Data, own, server)
 		}}
 	}
 	return l, nil
 }
 
-// corrected changes the gradient before the optimiser sees it: FedProx adds
-// μ(w − x), the gradient of the pull to the base (Li et al. 2020, equation 2),
-// SCAFFOLD c − c_i (Karimireddy et al. 2020, Algorithm 1, line 10).
+// corrected changes the gradient before the optimiser sees it (package localopt).
 type corrected struct {
 	llama.Optimiser
-	correct func(weights, gradient *tensor.Params)
+	correct func(weights, gradient *tensor.Params) error
 }
 
 // Update corrects and hands on.
 func (c corrected) Update(weights, gradient *tensor.Params) error {
-	c.correct(weights, gradient)
+	if err := c.correct(weights, gradient); err != nil {
+		return err
+	}
 	return c.Optimiser.Update(weights, gradient)
 }
 
@@ -118,17 +121,18 @@ func (l *local) saw(loss float64) {
 	l.losses.Squares += float64(loss * loss)
 }
 
-// drift is c − c_i in the order of the parameters.
-func (l *local) drift(m *loaded) []float32 {
-	flat := make([]float32, m.Params.Len())
-	for i := range flat {
-		if l.control != nil {
-			flat[i] = l.control[i]
-		}
-		if l.memory != nil {
-			flat[i] -= l.memory[i]
-		}
+// inFile lays a model's parameters out in the order of its file.
+func inFile(m *loaded) []float32 {
+	flat := make([]float32, 0, m.Params.Len())
+	for _, name := range m.order {
+		view, _ := m.Params.View(name)
+		flat = append(flat, view...)
 	}
+	return flat
+}
+
+// inModel lays out in the order of the model what is in that of its file.
+func inModel(m *loaded, flat []float32) []float32 {
 	out := m.Params.Zeros()
 	at := 0
 	for _, name := range m.order {
@@ -138,19 +142,29 @@ func (l *local) drift(m *loaded) []float32 {
 	return out.Data
 }
 
+// travel is K·η, the sum of the rates of the steps that were done.
+func (l *local) travel(steps int) float64 {
+	sum := 0.0
+	for i := range steps {
+		sum += l.schedule(i)
+	}
+	return sum
+}
+
 // encode writes the update, which is in the model's parameters by now, in the
 // one legal form of the recipe, and returns what the node keeps. The norm is
 // taken in the order of the file, as the platform will take it.
 func (l *local) encode(m *loaded, steps int) (data []byte, kept []float32, err error) {
-	flat := make([]float32, 0, m.Params.Len())
-	for _, name := range m.order {
-		view, _ := m.Params.View(name)
-		flat = append(flat, view...)
-	}
+	flat := inFile(m)
 	if l.a.Recipe.Local.Objective == protocol.Scaffold {
-		change, kept := l.variate(flat, steps)
+		change := make([]float32, len(flat))
+		// flat is y − x, so that the start is 0
+		err := localopt.NextControl(change, l.memory, l.control, make([]float32, len(flat)), flat, l.travel(steps))
+		if err != nil {
+			return nil, nil, err
+		}
 		fedavg.Clip(flat, l.h.UpdateNorm)
-		return append(encodeFile(m.header, flat), encodeFile(m.header, change)...), kept, nil
+		return append(encodeFile(m.header, flat), encodeFile(m.header, change)...), l.memory, nil
 	}
 	fedavg.Clip(flat, l.h.UpdateNorm)
 	if l.a.Recipe.Up.Codec == "" {
@@ -170,28 +184,6 @@ func (l *local) encode(m *loaded, steps int) (data []byte, kept []float32, err e
 	}
 	data, err = compress.Encode(flat, kept, settings)
 	return data, kept, err
-}
-
-// variate returns how the node's control variate changes and what it is then
-// (Karimireddy et al. 2020, Algorithm 1, line 12, option II):
-//
-//	c_i⁺ − c_i = −c + (x − y_i)/(K·η)
-//
-// flat is y_i − x, before it is clipped.
-func (l *local) variate(flat []float32, steps int) (change, kept []float32) {
-	change, kept = make([]float32, len(flat)), make([]float32, len(flat))
-	scale := float32(1 / (float64(steps) * l.h.LearnRate))
-	for i, d := range flat {
-		change[i] = -float32(d * scale)
-		if l.control != nil {
-			change[i] -= l.control[i]
-		}
-		kept[i] = change[i]
-		if l.memory != nil {
-			kept[i] += l.memory[i]
-		}
-	}
-	return change, kept
 }
 
 // encodeFile writes values as a safetensors file with the base's header.
