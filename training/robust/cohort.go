@@ -90,18 +90,20 @@ func (s scaled) Each(visit func(from int, part [][]float32) error) error {
 	own := make([][]float32, len(s.factors))
 	return s.Cohort.Each(func(from int, part [][]float32) error {
 		out := make([][]float32, len(part))
-		for i, u := range part {
-			f := s.factors[i]
-			if f == 1 {
-				out[i] = u
-				continue
+		fedavg.Split(len(part), 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				f, u := s.factors[i], part[i]
+				if f == 1 {
+					out[i] = u
+					continue
+				}
+				own[i] = room(own[i], len(u))
+				for j, v := range u {
+					own[i][j] = float32(f * float64(v))
+				}
+				out[i] = own[i]
 			}
-			own[i] = room(own[i], len(u))
-			for j, v := range u {
-				own[i][j] = float32(f * float64(v))
-			}
-			out[i] = own[i]
-		}
+		})
 		return visit(from, out)
 	})
 }
@@ -118,6 +120,9 @@ func room(v []float32, n int) []float32 {
 // promises, and that every value is finite.
 func walk(c Cohort, visit func(from int, part [][]float32) error) error {
 	n, dim := c.Size()
+	if n == 0 {
+		return fedavg.ErrEmpty
+	}
 	next := 0
 	err := c.Each(func(from int, part [][]float32) error {
 		if from != next || len(part) != n {

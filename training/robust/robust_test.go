@@ -212,6 +212,9 @@ func TestABrokenCohortIsRefused(t *testing.T) {
 	if Median(make([]float32, 2), Memory([][]float32{{1, 2}, {1}, {1, 2}}), 0) == nil {
 		t.Error("updates of different length were taken")
 	}
+	if _, err := Measure(broken{nil, func(v func(int, [][]float32) error) error { return v(0, nil) }}); !errors.Is(err, fedavg.ErrEmpty) {
+		t.Errorf("distances of no updates: %v, want ErrEmpty", err)
+	}
 	if _, err := Scaled(updates, []float64{1, 2, 1}); err == nil {
 		t.Error("a factor of 2 was taken")
 	}
@@ -240,6 +243,45 @@ func TestScaledIsEachUpdateTimesItsFactor(t *testing.T) {
 		}
 	}
 }
+
+// A streamed cohort costs what a rule keeps, not what the cohort weighs: 16
+// updates of 2 million parameters are 128 MiB, of which 16 ranges of 64 KiB and
+// a result of 8 MiB are in memory at a time. Everything ever allocated is
+// counted, so that nothing can hide behind the collector.
+func TestAStreamedCohortTakesLittleMemory(t *testing.T) {
+	const n, dim = 16, 2 << 20
+	part := draw(rand.New(rand.NewPCG(1, 1)), n, 16*Block)
+	stream := broken{make(memory, n), nil}
+	stream.each = func(visit func(int, [][]float32) error) error {
+		for from := 0; from < dim; from += 16 * Block {
+			if err := visit(from, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	c := sized{stream, dim}
+	dst := make([]float32, dim)
+	var before, after runtime.MemStats
+	for _, rule := range rules {
+		runtime.ReadMemStats(&before)
+		if err := rule.combine(dst, c, 3); err != nil {
+			t.Fatalf("%s: %v", rule.name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+			t.Errorf("%s allocated %d MiB for updates of %d MiB", rule.name, took>>20, n*dim*4>>20)
+		}
+	}
+}
+
+// sized is a cohort of another length than its first update.
+type sized struct {
+	broken
+	dim int
+}
+
+func (s sized) Size() (n, dim int) { return len(s.memory), s.dim }
 
 func TestBucketsAreAPartitionByTheSeed(t *testing.T) {
 	updates := make([][]float32, 7)
