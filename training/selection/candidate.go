@@ -24,8 +24,8 @@ func (s Stratum) String() string { return s.Kind + " " + s.Value }
 type Candidate struct {
 	Node      governance.NodeID
 	Owner     governance.MemberID
-	Memory    int64 // bytes it may use
-	Speed     int64 // optimiser steps in 1,000 seconds on a model like this one, as measured
+	Memory    int64 // bytes; 0 where the machine does not tell
+	Speed     int64 // tokens per second that it trains a model like this one with, as measured
 	RoundTrip int64 // milliseconds, as measured by the server
 	Mains     bool  // not on battery
 	Metered   bool  // its owner pays for traffic
@@ -39,32 +39,34 @@ type Candidate struct {
 // Need is what a recipe asks of a node. Zeros ask nothing.
 type Need struct {
 	Memory    int64 // bytes
-	Steps     int64 // optimiser steps of one round, to be done within Deadline
+	Speed     int64 // tokens per second
+	Tokens    int64 // of one round (steps times tokens of a batch), to be done within Deadline
 	Deadline  int64 // seconds
 	RoundTrip int64 // milliseconds at most
 	Mains     bool  // no node on battery
 	Unmetered bool  // no node whose owner pays for traffic
 }
 
-// speed returns the steps in 1,000 seconds that meet the deadline, rounded up.
+// speed returns the tokens per second that are asked and that meet the
+// deadline, rounded up.
 func (n Need) speed() int64 {
-	if n.Steps == 0 {
-		return 0
+	if n.Tokens == 0 {
+		return n.Speed
 	}
-	return (n.Steps*1000 + n.Deadline - 1) / n.Deadline
+	return max(n.Speed, (n.Tokens+n.Deadline-1)/n.Deadline)
 }
 
 // refuse returns why c cannot take part, or 0.
 func (n Need) refuse(c Candidate) Verdict {
 	v := Verdict{Node: c.Node, Owner: c.Owner}
 	switch speed := n.speed(); {
+	case c.Memory == 0 && n.Memory > 0 || c.Speed == 0 && speed > 0 || c.RoundTrip == 0 && n.RoundTrip > 0:
+		v.Reason = NotMeasured
 	case c.Memory < n.Memory:
 		v.Reason, v.Wants, v.Has = NotEnoughMemory, n.Memory, c.Memory
-	case c.Speed == 0 && speed > 0:
-		v.Reason = NotMeasured
 	case c.Speed < speed:
 		v.Reason, v.Wants, v.Has = TooSlow, speed, c.Speed
-	case n.RoundTrip > 0 && (c.RoundTrip == 0 || c.RoundTrip > n.RoundTrip):
+	case n.RoundTrip > 0 && c.RoundTrip > n.RoundTrip:
 		v.Reason, v.Wants, v.Has = TooFar, n.RoundTrip, c.RoundTrip
 	case n.Mains && !c.Mains:
 		v.Reason = OnBattery
@@ -78,6 +80,29 @@ func (n Need) refuse(c Candidate) Verdict {
 type Floor struct {
 	Stratum Stratum
 	Least   int
+}
+
+// FloorsOf returns a floor of least nodes for every stratum of a kind that is
+// there, those that fewest candidates have first, so that what is rare is held
+// first when not all can be. Of more than the 64 that a rule takes the rarest
+// are returned.
+func FloorsOf(kind string, least int, candidates []Candidate) []Floor {
+	counts := map[Stratum]int{}
+	for _, c := range candidates {
+		for _, s := range c.Strata {
+			if s.Kind == kind {
+				counts[s]++
+			}
+		}
+	}
+	var floors []Floor
+	for s := range counts {
+		floors = append(floors, Floor{s, least})
+	}
+	slices.SortFunc(floors, func(a, b Floor) int {
+		return cmp.Or(cmp.Compare(counts[a.Stratum], counts[b.Stratum]), cmp.Compare(a.Stratum.Value, b.Stratum.Value))
+	})
+	return floors[:min(len(floors), maxFloors)]
 }
 
 // Lot is what decides a draw: SHA-256 over a label, the seed and the node's

@@ -10,12 +10,13 @@ import (
 // Method says how seats are filled that no floor claims.
 type Method string
 
-// The methods that a recipe can name.
+// The methods. What recipes call "resource" is Uniform with a Need, and
+// "diverse" is Uniform with FloorsOf a kind.
 const (
-	Uniform Method = "uniform" // by lot; with a Need, by lot among those who can ("resource-aware")
-	Oort    Method = "oort"    // who taught the model most lately, and in time
-	Nearest Method = "near"    // short round trips first
-	Losses  Method = "losses"  // of a lot of Pool times as many, those with the highest loss
+	Uniform Method = "uniform"   // by lot; with a Need, by lot among those who can ("resource-aware")
+	Oort    Method = "oort"      // who taught the model most lately, and in time
+	Nearest Method = "proximity" // short round trips first
+	Losses  Method = "losses"    // of a lot of Pool times as many, those with the highest loss
 )
 
 // Rule is what a recipe says about choosing.
@@ -49,7 +50,7 @@ func (r Rule) Check() error {
 		return fmt.Errorf("choose nodes: %q without exploration would never hear of some nodes", r.Method)
 	case r.Method == Losses && (r.Pool < 2 || r.Pool > 1000):
 		return fmt.Errorf("choose nodes: a pool of %d for a seat, want 2 to 1000", r.Pool)
-	case min(r.Need.Memory, r.Need.Steps, r.Need.Deadline, r.Need.RoundTrip) < 0 || r.Need.Steps > 1<<40 || r.Need.Steps > 0 && r.Need.Deadline == 0:
+	case min(r.Need.Memory, r.Need.Speed, r.Need.Tokens, r.Need.Deadline, r.Need.RoundTrip) < 0 || r.Need.Tokens > 1<<60 || r.Need.Tokens > 0 && r.Need.Deadline == 0:
 		return fmt.Errorf("choose nodes: need %+v", r.Need)
 	case len(r.Floors) > maxFloors:
 		return fmt.Errorf("choose nodes: %d floors, at most %d", len(r.Floors), maxFloors)

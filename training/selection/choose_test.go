@@ -43,7 +43,7 @@ func drawRule(t *rapid.T) Rule {
 		PerMember: rapid.IntRange(0, 3).Draw(t, "cap"), Explore: rapid.IntRange(1, 1000).Draw(t, "explore"), Patience: rapid.Int64Range(0, 600).Draw(t, "patience"), Pool: 2,
 	}
 	if rapid.Bool().Draw(t, "needy") {
-		r.Need = Need{Memory: 1, Steps: 1, Deadline: 1000, Mains: true}
+		r.Need = Need{Memory: 1, Tokens: 1000, Deadline: 1000, Mains: true}
 	}
 	for _, l := range languages {
 		if n := rapid.IntRange(0, 3).Draw(t, "floor of "+l); n > 0 {
@@ -276,6 +276,22 @@ func TestUsefulNodesAreChosenMore(t *testing.T) {
 	}
 }
 
+func TestFloorsOfAKind(t *testing.T) {
+	list := []Candidate{
+		{Node: 1, Strata: []Stratum{{"language", "de"}, {"language", "en"}, {"region", "north"}}}, {Node: 2, Strata: []Stratum{{"language", "en"}, {"language", "is"}}}, {Node: 3},
+	}
+	want := []Floor{{Stratum{"language", "de"}, 2}, {Stratum{"language", "is"}, 2}, {Stratum{"language", "en"}, 2}}
+	if got := FloorsOf("language", 2, list); !slices.Equal(got, want) {
+		t.Errorf("FloorsOf = %v, want %v", got, want)
+	}
+	for i := range 100 {
+		list[2].Strata = append(list[2].Strata, Stratum{"domain", fmt.Sprint(i)})
+	}
+	if got := FloorsOf("domain", 1, list); len(got) != maxFloors || FloorsOf("licence", 1, list) != nil {
+		t.Errorf("FloorsOf 100 strata = %d floors, want %d, and none of a kind that is absent", len(got), maxFloors)
+	}
+}
+
 // TestSearchGivesUpAtOnePlace asks for sixty floors in fifteen seats of nodes
 // that serve four each, a covering problem that no search settles: the answer
 // comes, says that it may be too modest, and is the same when computed again.
@@ -316,7 +332,7 @@ func TestWordsOfVerdicts(t *testing.T) {
 	}
 	rule := Rule{
 		Method: Uniform, Wanted: 3, Over: 1000, PerMember: 1, Floors: []Floor{{Stratum{"language", "is"}, 1}, {Stratum{"region", "south"}, 2}},
-		Need: Need{Memory: 512 << 20, Steps: 20, Deadline: 1000, RoundTrip: 300, Mains: true, Unmetered: true},
+		Need: Need{Memory: 512 << 20, Speed: 15, Tokens: 39, Deadline: 2, RoundTrip: 300, Mains: true, Unmetered: true},
 	}
 	got := choose(t, [32]byte{}, rule, 1, list)
 	var words []string
@@ -324,8 +340,8 @@ func TestWordsOfVerdicts(t *testing.T) {
 		words = append(words, v.Words())
 	}
 	want := `not enough memory: 512 MiB needed, 100 there
-its speed is not measured yet
-too slow for the deadline: 20 steps in 1,000 s needed, 9 measured
+its memory, speed or round trip is not known yet
+too slow: 20 tokens a second needed, 9 measured
 too far: a round trip of 300 ms at most, 700 measured
 runs on battery
 its line is metered
@@ -363,7 +379,7 @@ func TestRulesRefused(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Rule){
 		"method": func(r *Rule) { r.Method = "best" }, "one": func(r *Rule) { r.Wanted = 1 }, "under": func(r *Rule) { r.Over = 999 }, "cap": func(r *Rule) { r.PerMember = -1 },
-		"no exploration": func(r *Rule) { r.Explore = 0 }, "pool": func(r *Rule) { r.Method = Losses }, "no deadline": func(r *Rule) { r.Need.Steps = 1 },
+		"no exploration": func(r *Rule) { r.Explore = 0 }, "pool": func(r *Rule) { r.Method = Losses }, "no deadline": func(r *Rule) { r.Need.Tokens = 1 },
 		"floor of none":     func(r *Rule) { r.Floors = []Floor{{Stratum{"language", "de"}, 0}} },
 		"one floor twice":   func(r *Rule) { r.Floors = []Floor{{Stratum{"language", "de"}, 1}, {Stratum{"language", "de"}, 2}} },
 		"too many floors":   func(r *Rule) { r.Floors = make([]Floor, 65) },

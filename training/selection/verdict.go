@@ -64,9 +64,9 @@ func (v Verdict) Words() string {
 	case NotEnoughMemory:
 		return fmt.Sprintf("not enough memory: %d MiB needed, %d there", (v.Wants+mib-1)/mib, v.Has/mib)
 	case NotMeasured:
-		return "its speed is not measured yet"
+		return "its memory, speed or round trip is not known yet"
 	case TooSlow:
-		return fmt.Sprintf("too slow for the deadline: %d steps in 1,000 s needed, %d measured", v.Wants, v.Has)
+		return fmt.Sprintf("too slow: %d tokens a second needed, %d measured", v.Wants, v.Has)
 	case TooFar:
 		return fmt.Sprintf("too far: a round trip of %d ms at most, %d measured", v.Wants, v.Has)
 	case OnBattery:
