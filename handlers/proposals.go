@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/csv"
 	"fmt"
 	"net/http"
@@ -73,15 +74,7 @@ func (s *Site) showProposal(r *http.Request, ballotErr error) (answer, error) {
 	if v.html, err = s.texts.HTML(r.Context(), v.Revision); err != nil {
 		return answer{}, err
 	}
-	if v.Poll != 0 {
-		if v.poll, err = s.Voting.Get(r.Context(), v.Poll, governance.MemberID(v.chrome.MemberID)); err != nil {
-			return answer{}, err
-		}
-		if v.ballots, err = s.Voting.Ballots(r.Context(), v.Poll, 12); err != nil {
-			return answer{}, err
-		}
-	}
-	if v.begun, err = s.begunBy(r.Context(), id); err != nil {
+	if err := s.readVote(r.Context(), &v); err != nil {
 		return answer{}, err
 	}
 	f, err := s.facts(r.Context())
@@ -100,6 +93,21 @@ func (s *Site) showProposal(r *http.Request, ballotErr error) (answer, error) {
 		return again(webpages.Proposal(page)), nil
 	}
 	return show(webpages.Proposal(page)), nil
+}
+
+// readVote adds the poll, if there is one yet, and what its decision began.
+func (s *Site) readVote(ctx context.Context, v *proposalView) (err error) {
+	if v.Poll == 0 {
+		return nil
+	}
+	if v.poll, err = s.Voting.Get(ctx, v.Poll, governance.MemberID(v.chrome.MemberID)); err != nil {
+		return err
+	}
+	if v.ballots, err = s.Voting.Ballots(ctx, v.Poll, 12); err != nil {
+		return err
+	}
+	v.begun, err = s.begunBy(ctx, v.ID)
+	return err
 }
 
 func proposalChrome(p proposals.Proposal, current string) layout.Chrome {
