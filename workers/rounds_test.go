@@ -63,6 +63,11 @@ type site struct {
 	remembers bool // the clean weights give everything away too
 	// refuses says which assignments a node declines; none by default.
 	refuses func(protocol.Assignment) bool
+	// recipe changes what train decides.
+	recipe func(*protocol.Recipe)
+	// steps are those that a node does; all by default.
+	steps func(protocol.Assignment) int64
+	kept  map[governance.NodeID][]float32 // residuals of error feedback
 }
 
 func newSite(t *testing.T, owners ...governance.MemberID) *site {
@@ -167,7 +172,10 @@ func (s *site) do(a protocol.Assignment) protocol.Report {
 	node := governance.NodeID(a.Node)
 	switch a.Kind {
 	case protocol.Train:
-		data, digest := file(s.t, s.tensors, s.update(a))
+		data, digest := s.encode(a, s.update(a))
+		if s.steps != nil {
+			rep.Steps = s.steps(a)
+		}
 		err := s.uploads.Upload(s.t.Context(), node, a.ID, digest, int64(len(data)), bytes.NewReader(data))
 		if err != nil && !governance.Is(err, governance.Conflict) {
 			s.t.Fatalf("upload of node %d: %v", node, err)
@@ -221,7 +229,11 @@ func (s *site) until(what string, done func() bool) {
 
 func (s *site) train(count int) rounds.Campaign {
 	s.t.Helper()
-	id, err := s.Training.Rounds.OpenCampaign(s.t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, s.Recipe(count, len(s.nodes))), nil)
+	recipe := s.Recipe(count, len(s.nodes))
+	if s.recipe != nil {
+		s.recipe(&recipe)
+	}
+	id, err := s.Training.Rounds.OpenCampaign(s.t.Context(), governance.Job("enact"), s.Decide(protocol.MotionTrain, recipe), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
