@@ -18,6 +18,7 @@ import (
 const Usage = `node join --url ADDRESS [--token-file FILE]   join a platform; asks for the join token
 node run --text FOLDER                        train on the text in FOLDER, which stays here
 node complete --prompt TEXT                   continue a text with the model downloaded last, offline
+node adapt --text FOLDER                      train an adapter for yourself, which stays here; then complete --adapter mine
 
 Each takes --dir FOLDER, where the node keeps its key and what it must remember.
 `
@@ -28,15 +29,15 @@ type Terminal struct {
 	Out, Err io.Writer
 }
 
-// Command runs one of the commands of the node program: join, run, complete.
-// The slim program and the platform's own program call it alike.
+// Command runs one of the commands of the node program: join, run, complete,
+// adapt. The slim program and the platform's own program call it alike.
 func Command(ctx context.Context, args []string, t Terminal) error {
 	if len(args) == 0 {
 		fmt.Fprint(t.Err, Usage)
-		return errors.New("say join, run or complete")
+		return errors.New("say join, run, complete or adapt")
 	}
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, Terminal) error{
-		"join": joinCommand, "run": runCommand, "complete": completeCommand,
+		"join": joinCommand, "run": runCommand, "complete": completeCommand, "adapt": adaptCommand,
 	}
 	command, ok := commands[args[0]]
 	if !ok {
@@ -158,7 +159,7 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 }
 
 func completeCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Terminal) error {
-	var c Completion
+	c := Completion{Notes: t.Err}
 	flags.StringVar(&c.Dir, "dir", DefaultDir(), "the node's folder")
 	flags.StringVar(&c.Model, "model", "", "folder of a downloaded version, instead of the node's last model")
 	flags.StringVar(&c.Prompt, "prompt", "", "text to continue")
@@ -166,9 +167,13 @@ func completeCommand(ctx context.Context, flags *flag.FlagSet, args []string, t 
 	flags.Float64Var(&c.Temperature, "temperature", 0.8, "0 always takes the most likely")
 	flags.IntVar(&c.TopK, "top-k", 40, "choose among that many; 0 is all")
 	flags.StringVar(&c.Trainer, "trainer", TrainerBuiltin, "what computes: builtin or torch")
+	flags.Float64Var(&c.TopP, "top-p", 1, "choose among the fewest that have this probability together; 1 is all")
 	flags.Uint64Var(&c.Seed, "seed", 1, "the same seed writes the same text")
+	flags.StringVar(&c.Adapter, "adapter", "", "name of an adapter that “node adapt” trained, or a folder of one")
+	flags.IntVar(&c.Threads, "threads", 0, "threads to compute with; 0 takes all")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	c.Threads = Limits{Threads: c.Threads}.threads()
 	return Complete(ctx, c, t.Out)
 }

@@ -38,6 +38,7 @@ type Identity struct {
 //	checkpoint    the newest checkpoint of the log that was seen
 //	limits.json   what the owner allows (Limits)
 //	base.json     the model that was downloaded last, for Complete
+//	adapters/     what Adapt trained for the owner; nothing else reads it
 //	done/         what was answered to each assignment
 //	blobs/        models and updates by digest; partial/ while they come
 //	records/      what was trained on (localdata.Store)

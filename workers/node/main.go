@@ -1,5 +1,5 @@
-// Command node is the slim program of a machine that trains: join, run and
-// complete, without a database and without a web server. It is one static
+// Command node is the slim program of a machine that trains: join, run,
+// complete and adapt, without a database and without a web server. It is one static
 // binary:
 //
 //	CGO_ENABLED=0 GOARCH=arm64 go build -trimpath ./workers/node
