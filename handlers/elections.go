@@ -26,6 +26,7 @@ func (s *Site) electionRoutes(r chi.Router) {
 	r.Post("/elections/{id}/candidates", s.page(s.electionStand))
 	r.Post("/elections/{id}/check", s.page(s.electionCheck))
 	r.Post("/elections/{id}/ballot", s.page(s.electionBallot))
+	r.Get("/elections/{id}/promise", s.electionPromise)
 	r.Get("/elections/{id}/result", s.page(s.electionResult))
 	r.Post("/elections/{id}/result", s.page(s.electionResult))
 	r.Get("/elections/{id}/roll.csv", s.electionRoll)

@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,7 +124,39 @@ func (s *Site) electionBallot(_ http.ResponseWriter, r *http.Request) (answer, e
 	if err != nil {
 		return answer{}, err
 	}
+	promise, err := s.promise(r.Context(), id, actor.Member)
+	if err != nil {
+		return answer{}, err
+	}
 	return s.showElection(r, electionView{receipt: &webpages.ElectionReceipt{
-		Tracker: base64.RawURLEncoding.EncodeToString(tracker[:]), Secret: r.PostForm.Get("secret"), Cast: moment(s.now()),
+		Tracker: base64.RawURLEncoding.EncodeToString(tracker[:]), Secret: r.PostForm.Get("secret"), Cast: moment(s.now()), Promise: promise,
 	}})
+}
+
+// promise is what the platform promises a voter, nil where it signs nothing.
+func (s *Site) promise(ctx context.Context, id governance.ElectionID, member governance.MemberID) (*webpages.ElectionPromise, error) {
+	text, key, err := s.Elections.Promise(ctx, id, member)
+	if governance.Is(err, governance.NotFound) {
+		return nil, nil
+	}
+	return &webpages.ElectionPromise{Text: text, Key: key, URL: href.ElectionPromise(int64(id))}, err
+}
+
+// electionPromise is the promise for the reader's own ballot, as a file.
+func (s *Site) electionPromise(w http.ResponseWriter, r *http.Request) {
+	id, err := pathID[governance.ElectionID](r, "id")
+	member := s.sessions.Member(r)
+	if err == nil && member == 0 {
+		err = governance.Errorf(governance.Unauthenticated, "Sign in to have the promise for your own ballot.")
+	}
+	text := ""
+	if err == nil {
+		text, _, err = s.Elections.Promise(r.Context(), id, member)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	download(w, "text/plain; charset=utf-8", id, "promise.txt")
+	_, _ = io.WriteString(w, text) // a reader who has gone is no error of ours
 }

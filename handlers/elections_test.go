@@ -2,12 +2,14 @@ package handlers
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/elections"
+	"codeberg.org/althing/althing/governance/envelope"
 	"codeberg.org/althing/althing/web/href"
 )
 
@@ -77,6 +79,7 @@ func TestElectionByForms(t *testing.T) {
 	if again := trackerOf(t, second); again != tracker || to != "" {
 		t.Errorf("sent twice: tracker %s and %s, redirect %q; want the same and none", tracker, again, to)
 	}
+	v.promiseByForms(first, second)
 	v.post(5, href.ElectionBallot(1), http.StatusConflict, "op", op, "secret", secret, "rank-2", "1")
 	v.post(5, href.ElectionBallot(1), http.StatusUnprocessableEntity, "rank-2", "1")
 	v.wants("election after voting", v.get(5, href.Election(1)), "You have voted.")
@@ -87,6 +90,26 @@ func TestElectionByForms(t *testing.T) {
 	v.resultByForms(tracker)
 	if logged := v.logged.String(); strings.Contains(logged, secret) || strings.Contains(logged, tracker) || strings.Contains(logged, "rank-") {
 		t.Errorf("the server's log speaks of a ballot: %s", logged)
+	}
+}
+
+// promiseByForms reads the promise of a receipt and of its repetition, and
+// again as a file, which nobody else gets.
+func (v *visit) promiseByForms(receipts ...string) {
+	v.t.Helper()
+	file := v.get(5, href.ElectionPromise(1))
+	key := regexp.MustCompile(`althing\.test/log\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+`)
+	for _, receipt := range receipts {
+		v.wants("receipt", receipt, file)
+		promise, err := envelope.OpenPromise([]byte(file), key.FindString(receipt))
+		if err != nil || promise.Poll != 1 || !promise.By.After(v.Now()) {
+			v.t.Errorf("promise %q opens to %+v, %v; want poll 1, by a later time", file, promise, err)
+		}
+	}
+	for who, want := range map[int]int{-1: http.StatusUnauthorized, 6: http.StatusNotFound} {
+		if status, _, _ := v.send(who, http.MethodGet, href.ElectionPromise(1), nil); status != want {
+			v.t.Errorf("promise asked by %d: %d, want %d", who, status, want)
+		}
 	}
 }
 

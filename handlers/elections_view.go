@@ -147,7 +147,7 @@ func (v electionView) reader() string {
 	return "You have voted. You may vote again until the close; only the last ballot counts."
 }
 
-var secrecy = ui.Plain("Ballots are secret, but not from everybody. The server seals each ballot and keeps it sealed, with a key that lies outside the database; whoever runs the server holds that key and could open a ballot. The log shows only that you voted, on which day, and the hash of your envelope, so that no ballot is added, lost or changed unseen. At the close all ballots are published without names, in an order that says nothing. The envelopes are destroyed some time after the result.")
+var secrecy = ui.Plain("Ballots are secret, but not from everybody. The server seals each ballot and keeps it sealed, with a key that lies outside the database; whoever runs the server holds that key and could open a ballot. The log shows only that you voted, on which day, and the hash of your envelope, so that no ballot is added, lost or changed unseen; the hashes enter the log in sorted batches, not one by one, and until yours is there you hold a signed promise. At the close all ballots are published without names, in an order that says nothing. The envelopes are destroyed some time after the result.")
 
 func (v electionView) counting() ui.Rich {
 	return ui.Plain(fmt.Sprintf("By the Scottish single transferable vote. With %d seats the quota is the number of ballots divided by %d, rounded down, plus one. Who reaches it has a seat; what is above it passes on, at a lower value, to the next choices. Who has least is excluded, and those ballots pass on. Everybody can count again: all ballots are published.", v.Seats, v.Seats+1))

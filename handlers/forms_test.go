@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"fmt"
 	"html"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit/audittest"
 	"codeberg.org/althing/althing/governance/elections"
+	"codeberg.org/althing/althing/governance/envelope"
 	"codeberg.org/althing/althing/governance/members"
 	"codeberg.org/althing/althing/governance/members/memberstest"
 	"codeberg.org/althing/althing/governance/moderation"
@@ -67,11 +69,15 @@ func newVisit(t *testing.T, people int) *visit {
 	if err != nil {
 		t.Fatal(err)
 	}
+	promiser, err := envelope.NewPromiser("althing.test/log", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	v := &visit{Bench: b, t: t, key: key, logged: &bytes.Buffer{}}
 	v.site = New(Stores{
 		Log: b.Log, Members: members.New(b.Trail, b.Pool, b.Now), Pages: pages.New(b.Trail, b.Pool), Policies: policies.New(b.Trail, b.Pool),
 		Proposals: proposals.New(b.Trail, b.Pool, proposals.Kinds{}), Voting: voting.New(b.Trail, b.Pool),
-		Elections: offices, Moderation: moderation.New(b.Trail, b.Pool), Talk: talk.New(b.Trail, b.Pool),
+		Elections: offices.Promising(promiser), Moderation: moderation.New(b.Trail, b.Pool), Talk: talk.New(b.Trail, b.Pool),
 		Models: models.New(b.Trail, b.Pool),
 	}, slog.New(slog.NewTextHandler(v.logged, &slog.HandlerOptions{Level: slog.LevelDebug})), b.Now)
 	v.handler = v.site.Handler(Parts{Sessions: plainSessions{}})

@@ -68,6 +68,10 @@ func ElectionCheck(id int64) string { return at("/elections", id, "/check") }
 // ElectionBallot casts the ranking; POST.
 func ElectionBallot(id int64) string { return at("/elections", id, "/ballot") }
 
+// ElectionPromise is the platform's promise for the member's own ballot, as a
+// signed note.
+func ElectionPromise(id int64) string { return at("/elections", id, "/promise") }
+
 // ElectionResult is the count sheet; the same path takes a tracker by POST,
 // so that none stands in an address.
 func ElectionResult(id int64) string { return at("/elections", id, "/result") }
