@@ -38,6 +38,13 @@ func (s *Site) historyOf(r *http.Request, rev pages.Revision, c layout.Chrome) (
 	if err != nil {
 		return answer{}, err
 	}
+	mayProtect, err := s.mayProtect(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if mayProtect {
+		c.Tools = append(c.Tools, protectTools(rev.Title))
+	}
 	c.Title = "History of " + c.Title
 	chrome, err := s.chrome(r, c)
 	if err != nil {
@@ -46,7 +53,11 @@ func (s *Site) historyOf(r *http.Request, rev pages.Revision, c layout.Chrome) (
 	p := webpages.HistoryPage{Chrome: chrome, Action: href.PageDiff(rev.Title, 0, 0), Note: fmt.Sprintf("%s revisions.", ui.Count(rev.Number))}
 	p.Lead = ui.Plain("Every saved text, newest first. Choose two to compare them.")
 	for _, l := range list {
-		p.Revisions = append(p.Revisions, historyLine(l, names))
+		line := historyLine(l, names)
+		if mayProtect && !l.Latest && l.Hidden == "" {
+			line.HideURL = href.PageHide(l.Title, int64(l.ID))
+		}
+		p.Revisions = append(p.Revisions, line)
 	}
 	if n := len(list); n == revisionsPerPage && list[n-1].Number > 1 {
 		p.Pager = ui.Pager{Older: href.PageHistory(rev.Title, list[n-1].Number), Label: "revisions"}

@@ -81,6 +81,8 @@ func (s *Site) wikiRoutes(r chi.Router) {
 	r.Post("/edit", s.page(s.save))
 	r.Get("/edit/{title}", s.page(s.editForm))
 	r.Post("/edit/{title}", s.page(s.save))
+	r.Get("/protect/{title}", s.page(s.protectForm))
+	r.Post("/protect/{title}", s.page(s.protect))
 	r.Get("/history/{title}", s.page(s.history))
 	r.Get("/diff/{title}", s.page(s.diff))
 }

@@ -38,7 +38,15 @@ func (s *Site) article(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	chrome, err := s.chrome(r, pageChrome(rev.Title, href.Page(rev.Title)))
+	c := pageChrome(rev.Title, href.Page(rev.Title))
+	mayProtect, err := s.mayProtect(r)
+	if err != nil {
+		return answer{}, err
+	}
+	if mayProtect {
+		c.Tools = append(c.Tools, protectTools(rev.Title))
+	}
+	chrome, err := s.chrome(r, c)
 	if err != nil {
 		return answer{}, err
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/hex"
 	"html"
+	"strings"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/diff"
@@ -39,8 +40,8 @@ func articleView(chrome layout.Chrome, rev pages.Revision, text string, names ma
 	case !rev.Latest:
 		p.Warn = true
 		p.Notice = ui.Cat(ui.Plain("This is revision "+ui.Count(rev.Number)+", an old text. "), ui.Link("Read the present one", href.Page(rev.Title)), ui.Plain("."))
-	case rev.Protection == "moderators":
-		p.Notice = ui.Plain("Only moderators may edit this page.")
+	case rev.Protection == pages.Moderators:
+		p.Notice = ui.Plain(strings.TrimSpace("Only moderators may edit this page. " + rev.Protected))
 	case rev.Protection == "frozen":
 		p.Notice = ui.Plain("This text is frozen while members vote on it.")
 	}

@@ -49,8 +49,9 @@ func (e Hidden) Sentence() audit.Sentence {
 
 // Protected: who may edit a page changed.
 type Protected struct {
-	Page  governance.PageID `json:"page"`
-	Level string            `json:"level"` // "" or "moderators"
+	Page   governance.PageID `json:"page"`
+	Level  string            `json:"level"`            // "" or "moderators"
+	Reason string            `json:"reason,omitempty"` // hex digest of salt and reason
 }
 
 // Kind is for ever.

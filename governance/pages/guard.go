@@ -2,8 +2,13 @@ package pages
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
@@ -29,36 +34,68 @@ func Freeze(ctx context.Context, tx *audit.Tx, page governance.PageID, frozen bo
 	return revision, digest, nil
 }
 
-// Protect says who may edit a page: everybody ("") or moderators.
-func (p *Pages) Protect(ctx context.Context, actor governance.Actor, page governance.PageID, level string) (audit.Receipt, error) {
+// Levels of protection that a moderator chooses between.
+const (
+	Everybody  = ""           // whoever has the right to edit
+	Moderators = "moderators" // whoever has the right to protect
+)
+
+const maxReason = 500 // characters
+
+func checkReason(reason, empty string) error {
+	switch n := utf8.RuneCountInString(reason); {
+	case reason == "":
+		return governance.FieldErrorf("reason", "%s", empty)
+	case n > maxReason:
+		return governance.FieldErrorf("reason", "A reason has at most %d characters; this one has %d.", maxReason, n)
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl):
+		return governance.FieldErrorf("reason", "The reason contains a character that cannot be shown. Write it in one line.")
+	}
+	return nil
+}
+
+// Protect says who may edit a page, with a reason that everybody reads.
+func (p *Pages) Protect(ctx context.Context, actor governance.Actor, page governance.PageID, level, reason string) (audit.Receipt, error) {
+	reason = strings.TrimSpace(reason)
 	return p.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if err := members.Require(ctx, tx, members.RightProtect); err != nil {
 			return nil, err
 		}
-		if level != "" && level != "moderators" {
-			return nil, governance.FieldErrorf("level", "A page is open or protected for moderators.")
+		if level != Everybody && level != Moderators {
+			return nil, governance.FieldErrorf("level", "Choose who may edit the page.")
 		}
-		const q = `update pages set protection = @level where id = @page and protection not in (@level, 'frozen')`
-		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"page": page, "level": level})
+		if err := checkReason(reason, "Say why. The reason is public."); err != nil {
+			return nil, err
+		}
+		salt := make([]byte, 16)
+		if _, err := rand.Read(salt); err != nil {
+			return nil, fmt.Errorf("salt reason: %w", err)
+		}
+		const q = `
+			update pages set protection = @level, protection_reason = @reason, protection_salt = @salt
+			where id = @page and protection not in (@level, 'frozen')`
+		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"page": page, "level": level, "reason": reason, "salt": salt})
 		if err != nil {
 			return nil, fmt.Errorf("protect page %d: %w", page, err)
 		}
 		if tag.RowsAffected() == 0 {
-			return nil, governance.Errorf(governance.Conflict, "The page is already so, or is frozen while members vote on it.")
+			return nil, governance.Errorf(governance.Conflict, "The page is already so, is frozen while members vote on it, or does not exist.")
 		}
-		return Protected{page, level}, nil
+		digest := sha256.Sum256(append(salt, reason...))
+		return Protected{page, level, hex.EncodeToString(digest[:])}, nil
 	})
 }
 
 // Hide empties the text of a revision that must not be read, with a reason.
 // The latest revision cannot be hidden: save a better text first.
 func (p *Pages) Hide(ctx context.Context, actor governance.Actor, revision governance.RevisionID, reason string) (audit.Receipt, error) {
+	reason = strings.TrimSpace(reason)
 	return p.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if err := members.Require(ctx, tx, members.RightProtect); err != nil {
 			return nil, err
 		}
-		if strings.TrimSpace(reason) == "" {
-			return nil, governance.FieldErrorf("reason", "Say why the text must not be read. The reason is public.")
+		if err := checkReason(reason, "Say why the text must not be read. The reason is public."); err != nil {
+			return nil, err
 		}
 		const q = `
 			update revisions r set body = null, html = null, hidden = @reason

@@ -17,6 +17,7 @@ type Revision struct {
 	Page       governance.PageID
 	Title      string
 	Protection string
+	Protected  string // the reason of its protection by moderators
 	Number     int64
 	Parent     governance.RevisionID
 	Author     governance.Ref
@@ -30,7 +31,7 @@ type Revision struct {
 }
 
 const revisionColumns = `
-	r.id, r.page, p.title, p.protection, r.number, coalesce(r.parent, 0) as parent, r.author, r.at, r.summary,
+	r.id, r.page, p.title, p.protection, p.protection_reason, r.number, coalesce(r.parent, 0) as parent, r.author, r.at, r.summary,
 	r.size::bigint, r.delta::bigint, r.digest, r.hidden, r.id = p.latest as latest`
 
 // Latest returns the present revision of the page with a title.

@@ -30,8 +30,14 @@ func PageDiff(title string, old, new int64) string {
 // PageWatch puts a page on the member's watchlist or takes it off; POST.
 func PageWatch(title string) string { return "/watch/" + slug(title) }
 
-// PageProtect is the form that protects or hides; moderators only.
+// PageProtect is the form that says who may edit a page; moderators only. The
+// same path takes POST, for hiding too.
 func PageProtect(title string) string { return "/protect/" + slug(title) }
+
+// PageHide is the form that hides one revision; moderators only.
+func PageHide(title string, revision int64) string {
+	return query(PageProtect(title), "revision", positive(revision))
+}
 
 // PageNew starts a page by its title.
 func PageNew() string { return "/edit" }
