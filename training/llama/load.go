@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -90,10 +88,9 @@ func load(folder fs.FS, c Config) (*Model, error) {
 	return m, nil
 }
 
-// Save writes config.json and one file of float32 weights into an existing
-// folder; Load and transformers read it. Each file appears whole or not at
-// all.
-func (m *Model) Save(dir string) error {
+// Save hands config.json and one file of float32 weights to put, which Load and
+// transformers read.
+func (m *Model) Save(put safetensors.Put) error {
 	config, err := MarshalConfig(m.Config)
 	if err != nil {
 		return fmt.Errorf("save model: %w", err)
@@ -102,35 +99,19 @@ func (m *Model) Save(dir string) error {
 	for _, s := range m.Params.Specs() {
 		tensors = append(tensors, safetensors.Tensor{Name: s.Name, Shape: s.Shape, DType: safetensors.F32})
 	}
-	err = whole(filepath.Join(dir, safetensors.SingleFile), func(w io.Writer) error {
+	err = put(safetensors.SingleFile, func(w io.Writer) error {
 		_, err := safetensors.Write(w, tensors, m.Params.Data)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
-	err = whole(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
+	err = put(ConfigFile, func(w io.Writer) error {
 		_, err := w.Write(append(config, '\n'))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save model: %w", err)
-	}
-	return nil
-}
-
-// whole writes a file beside its place and renames it when it is on the disk.
-func whole(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

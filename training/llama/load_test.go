@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,24 +19,38 @@ import (
 
 func TestSaveAndLoad(t *testing.T) {
 	for _, tied := range []bool{true, false} {
-		m, dir := wide(t, tiny(tied)), t.TempDir()
-		if err := m.Save(dir); err != nil {
+		m, folder := wide(t, tiny(tied)), fstest.MapFS{}
+		err := m.Save(func(name string, write func(io.Writer) error) error {
+			var out bytes.Buffer
+			err := write(&out)
+			folder[name] = &fstest.MapFile{Data: out.Bytes()}
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Load(os.DirFS(dir))
+		got, err := Load(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Config != m.Config || got.Params.Digest() != m.Params.Digest() {
 			t.Errorf("tied %v: loaded %+v, %v", tied, got.Config, got.Params.Digest())
 		}
-		left, err := filepath.Glob(filepath.Join(dir, "*"))
-		if err != nil || len(left) != 2 {
-			t.Errorf("the folder holds %v, %v", left, err)
+		if len(folder) != 2 {
+			t.Errorf("the folder holds %d files", len(folder))
 		}
-	}
-	if err := wide(t, tiny(true)).Save(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("Save made a folder")
+		full := errors.New("the disk is full")
+		for _, at := range []string{ConfigFile, safetensors.SingleFile} {
+			err := m.Save(func(name string, write func(io.Writer) error) error {
+				if name == at {
+					return full
+				}
+				return write(io.Discard)
+			})
+			if !errors.Is(err, full) {
+				t.Errorf("no room for %s: %v", at, err)
+			}
+		}
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"codeberg.org/althing/althing/training"
@@ -46,8 +44,8 @@ type file struct {
 	FreezeA    bool              `json:"althing_freeze_a,omitempty"` // not PEFT's; it passes over keys that it does not know
 }
 
-// Save writes the adapter into an existing folder, readable by its owner only.
-func (a *Adapter) Save(dir string) error {
+// Save hands the two files of PEFT's folder to put.
+func (a *Adapter) Save(put safetensors.Put) error {
 	f := file{PEFT: "LORA", Task: "CAUSAL_LM", Base: a.Base.Hex(), Rank: a.Config.Rank, Alpha: a.Config.Alpha, Bias: "none",
 		Ranks: map[string]any{}, Alphas: map[string]any{}, Inference: true, Initialise: true, FreezeA: a.Config.FreezeA}
 	for _, p := range a.Config.Targets {
@@ -68,36 +66,19 @@ func (a *Adapter) Save(dir string) error {
 		}
 		data = append(data, params.Data...)
 	}
-	err = whole(filepath.Join(dir, WeightsFile), func(w io.Writer) error {
+	err = put(WeightsFile, func(w io.Writer) error {
 		_, err := safetensors.Write(w, tensors, data)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save adapter: %w", err)
 	}
-	err = whole(filepath.Join(dir, ConfigFile), func(w io.Writer) error {
+	err = put(ConfigFile, func(w io.Writer) error {
 		_, err := w.Write(append(config, '\n'))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("save adapter: %w", err)
-	}
-	return nil
-}
-
-// whole writes a file beside its place and renames it when it is on the disk,
-// so that a crash leaves the old adapter or the new one.
-func whole(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

@@ -27,6 +27,10 @@ const (
 // t.Elements() values, or nil to pass over them. An error ends the reading.
 type Place func(t Tensor) ([]float32, error)
 
+// Put keeps one file of a model's folder: it calls write with where the bytes
+// go. Who has a disk makes the file appear whole or not at all.
+type Put func(name string, write func(io.Writer) error) error
+
 // ReadFolder reads the weights of a model's folder, one file or many with an
 // index, into the places that the caller names, so that a model takes its size
 // once. Within limits: a file name is a plain name beside the index, and every

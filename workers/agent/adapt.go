@@ -10,13 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
 
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/llama"
 	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/lora"
 	"codeberg.org/althing/althing/training/optim"
+	"codeberg.org/althing/althing/training/safetensors"
 	"codeberg.org/althing/althing/training/tokenizer"
 )
 
@@ -36,7 +36,6 @@ type Adaptation struct {
 	Rate    float64 // of AdamW, constant
 	Seed    uint64
 	Threads int
-	Now     func() time.Time // the machine's clock
 }
 
 // adapterNames are names of folders on every system.
@@ -84,12 +83,32 @@ func Adapt(ctx context.Context, a Adaptation, out io.Writer) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep the adapter: %w", err)
 	}
-	if err := adapter.Save(dir); err != nil {
+	if err := adapter.Save(wholeFiles(dir)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%d numbers are in %s and nowhere else; use them with: node complete --adapter %s --prompt TEXT\n",
 		adapter.Params.Len(), dir, a.Name)
 	return err
+}
+
+// wholeFiles keeps files in a folder, readable by their owner only: each is
+// written beside its place and renamed when it is on the disk, so that a crash
+// leaves the old one or the new one.
+func wholeFiles(dir string) safetensors.Put {
+	return func(name string, write func(io.Writer) error) error {
+		f, err := os.CreateTemp(dir, name+".*") // mode 0600
+		if err != nil {
+			return err
+		}
+		err = errors.Join(write(f), f.Sync(), f.Close())
+		if err == nil {
+			err = os.Rename(f.Name(), filepath.Join(dir, name))
+		}
+		if err != nil {
+			return errors.Join(err, os.Remove(f.Name()))
+		}
+		return nil
+	}
 }
 
 // ownText reads the folder as a node reads it for a campaign, so that secrets
@@ -121,8 +140,6 @@ func adapt(ctx context.Context, a Adaptation, m *llama.Model, adapter *lora.Adap
 		return err
 	}
 	adam := optim.New(h, a.Threads)
-	begin := a.Now()
-	said := begin
 	for step := range h.Steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -135,10 +152,8 @@ func adapt(ctx context.Context, a Adaptation, m *llama.Model, adapter *lora.Adap
 		if err != nil {
 			return err
 		}
-		if now := a.Now(); step == 0 || step+1 == h.Steps || now.Sub(said).Seconds() > 10 {
-			said = now
-			speed := float64((step+1)*h.BatchTokens) / max(now.Sub(begin).Seconds(), 1e-9)
-			if _, err := fmt.Fprintf(out, "step %d of %d: loss %.4f, %.0f tokens/s\n", step+1, h.Steps, loss, speed); err != nil {
+		if step == 0 || (step+1)%(max(h.Steps/10, 1)) == 0 {
+			if _, err := fmt.Fprintf(out, "step %d of %d: loss %.4f\n", step+1, h.Steps, loss); err != nil {
 				return err
 			}
 		}
@@ -147,7 +162,7 @@ func adapt(ctx context.Context, a Adaptation, m *llama.Model, adapter *lora.Adap
 }
 
 func adaptCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Terminal) error {
-	a := Adaptation{Now: time.Now, Batch: 1024}
+	a := Adaptation{Batch: 1024}
 	flags.StringVar(&a.Dir, "dir", DefaultDir(), "the node's folder")
 	flags.StringVar(&a.Model, "model", "", "folder of a downloaded version, instead of the node's last model")
 	flags.StringVar(&a.Name, "name", "mine", "of the adapter")

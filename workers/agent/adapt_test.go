@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"codeberg.org/althing/althing/training/llama"
 	"codeberg.org/althing/althing/training/protocol"
@@ -33,8 +32,7 @@ func files(t *testing.T, dir string) (list []string) {
 func TestAdaptStaysInTheNode(t *testing.T) {
 	p := newPlatform(t)
 	n := newNode(t, p, 40)
-	a := Adaptation{Dir: n.dir, Name: "mine", Folder: n.text, Steps: 12, Batch: 256, Rank: 4, Alpha: 8, Rate: 1e-2, Seed: 5, Threads: 1,
-		Now: func() time.Time { return time.Unix(1, 0) }}
+	a := Adaptation{Dir: n.dir, Name: "mine", Folder: n.text, Steps: 12, Batch: 256, Rank: 4, Alpha: 8, Rate: 1e-2, Seed: 5, Threads: 1}
 	var said bytes.Buffer
 	if err := Adapt(t.Context(), a, &said); err == nil || !strings.Contains(err.Error(), "no model yet") {
 		t.Errorf("before any work: %v", err)
@@ -53,6 +51,9 @@ func TestAdaptStaysInTheNode(t *testing.T) {
 	info, err := os.Stat(filepath.Join(n.dir, "adapters", "mine"))
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the adapter's folder: %v, %v, want mode 0700", info.Mode(), err)
+	}
+	if info, err := os.Stat(filepath.Join(n.dir, "adapters", "mine", "adapter_model.safetensors")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the adapter: %v, %v, want mode 0600", info.Mode(), err)
 	}
 	if err := Adapt(t.Context(), a, &said); err == nil || !strings.Contains(err.Error(), "--replace") {
 		t.Errorf("a second adapter of the name: %v", err)
@@ -110,14 +111,13 @@ func TestAdapterOfOtherWeightsIsNoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		folders = append(folders, t.TempDir())
-		if err := m.Save(folders[seed]); err != nil {
+		if err := m.Save(wholeFiles(folders[seed])); err != nil {
 			t.Fatal(err)
 		}
 	}
 	dir := t.TempDir()
 	var out, notes bytes.Buffer
-	a := Adaptation{Dir: dir, Model: folders[0], Name: "mine", Folder: textFolder(t, 20), Steps: 2, Batch: 64, Rank: 2, Alpha: 4, Rate: 1e-3, Threads: 1,
-		Now: func() time.Time { return time.Unix(1, 0) }}
+	a := Adaptation{Dir: dir, Model: folders[0], Name: "mine", Folder: textFolder(t, 20), Steps: 2, Batch: 64, Rank: 2, Alpha: 4, Rate: 1e-3, Threads: 1}
 	if err := Adapt(t.Context(), a, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestCompleteReadsTheTokenizerOfTheModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(wholeFiles(dir)); err != nil {
 		t.Fatal(err)
 	}
 	words, err := tokenizer.FromMerges([]tokenizer.Pair{{Left: 'a', Right: 'b'}, {Left: 256, Right: 'c'}})
