@@ -167,17 +167,17 @@ func load(ctx context.Context, files blobs.Store, v models.Version) (*llama.Mode
 		return nil, err
 	}
 	defer blob.Close()
-	tensors, err := safetensors.Read(blobs.Reader(blob), blob.Size())
+	filled := 0
+	err = safetensors.ReadInto(blobs.Reader(blob), blob.Size(), func(t safetensors.Tensor) ([]float32, error) {
+		view, ok := m.Params.View(t.Name)
+		if !ok || len(view) != t.Elements() {
+			return nil, fmt.Errorf("tensor %q of %d values is not of this shape", t.Name, t.Elements())
+		}
+		filled += len(view)
+		return view, nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	filled := 0
-	for _, t := range tensors {
-		view, ok := m.Params.View(t.Name)
-		if !ok || len(view) != len(t.Data) {
-			return nil, fmt.Errorf("tensor %q of %d values is not of this shape", t.Name, len(t.Data))
-		}
-		filled += copy(view, t.Data)
 	}
 	if filled != m.Params.Len() {
 		return nil, fmt.Errorf("the file holds %d values, the shape needs %d", filled, m.Params.Len())
