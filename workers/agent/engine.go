@@ -69,7 +69,7 @@ func (r *runner) choose(ctx context.Context, m *llama.Model, w workload) (*torch
 			return nil, refuse("the owner of this node wants the work done by torch: %v", torch.Cause(err))
 		}
 		if err == nil && w.exact {
-			r.say("this work is compared with an update that was sent before: by torch it agrees within %.2f of its norm, never bit for bit", torch.Tolerance)
+			r.say("this work is compared with an update that was sent before: by torch it agrees within %g of its norm, never bit for bit", torch.Tolerance)
 		}
 		if err == nil {
 			r.engines.used = t.String()

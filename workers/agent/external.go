@@ -40,8 +40,9 @@ func plain(r protocol.Recipe) bool {
 
 // stepsElsewhere trains the model in place by the external trainer, if that is
 // chosen for this work; false leaves all of it to the builtin engine. rates
-// are the learning rates of the steps, nil for the one of h.
-func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, rates []float64) (steps int, did bool, err error) {
+// are the learning rates of the steps, nil for the one of h; saw hears the
+// losses of all steps once they are done.
+func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, rates []float64, saw func(loss float64)) (steps int, did bool, err error) {
 	if !plain(a.Recipe) {
 		r.engines.used = protocol.Builtin
 		if r.limits.Trainer == TrainerTorch {
@@ -83,6 +84,9 @@ func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *l
 		return steps, false, r.without(ctx, err)
 	}
 	copy(m.Params.Data, weights)
+	for _, loss := range done.Losses {
+		saw(loss)
+	}
 	r.say("%s on %s, %s, %d threads: %.0f tokens/s after %.1f s", t, done.Hardware, done.DType, done.Threads, done.TokensPerSecond, done.StartSeconds)
 	return h.Steps, true, nil
 }

@@ -75,7 +75,7 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 // owner's hours: with what was done so far where the recipe takes partial
 // work, else for nothing.
 func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, l *local) (int, error) {
-	if steps, did, err := r.stepsElsewhere(ctx, a, m, stream, h, l.rates()); did || err != nil {
+	if steps, did, err := r.stepsElsewhere(ctx, a, m, stream, h, l.rates(), l.saw); did || err != nil {
 		return steps, err
 	}
 	trainer, err := llama.NewTrainer(m, h.Context, r.limits.threads())

@@ -290,8 +290,8 @@ func TestCompare(t *testing.T) {
 	}{
 		{[]float32{1, 2, 3}, []float32{1, 2, 3}, true},
 		{[]float32{0, 0}, []float32{0, 0}, true},
-		{[]float32{1, 0}, []float32{1, 0.04}, true},
-		{[]float32{1, 0}, []float32{1, 0.06}, false},
+		{[]float32{1, 0}, []float32{1, 0.0009}, true},
+		{[]float32{1, 0}, []float32{1, 0.0011}, false},
 		{[]float32{1, 0}, []float32{-1, 0}, false},
 		{[]float32{1, 0}, []float32{0, 0}, false},
 	} {

@@ -107,13 +107,16 @@ func batchOf(h training.Hyperparams) func(int) ([]int32, []int32, error) {
 }
 
 // builtin trains by the engine of training/llama.
-func builtin(t testing.TB, m *llama.Model, h training.Hyperparams) (losses []float64) {
+func builtin(t testing.TB, m *llama.Model, h training.Hyperparams, rates []float64) (losses []float64) {
 	t.Helper()
 	engine, err := llama.NewTrainer(m, h.Context, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	adam, batch := optim.New(h, 1), batchOf(h)
+	if rates != nil {
+		adam.Rate = func(step int) float64 { return rates[step] }
+	}
 	for step := range h.Steps {
 		inputs, targets, err := batch(step)
 		if err != nil {
@@ -128,6 +131,15 @@ func builtin(t testing.TB, m *llama.Model, h training.Hyperparams) (losses []flo
 	return losses
 }
 
+// rates rise and fall.
+func rates(steps int) (list []float64) {
+	cosine := optim.Cosine(3e-3, 1e-4, 4, steps)
+	for step := range steps {
+		list = append(list, cosine(step))
+	}
+	return list
+}
+
 // TestTorchIsTheBuiltinEngine trains the founding version 20 steps by both:
 // the losses agree to four digits at every step, and the updates within the
 // stated tolerance.
@@ -136,9 +148,10 @@ func TestTorchIsTheBuiltinEngine(t *testing.T) {
 		name  string
 		model func(testing.TB) *llama.Model
 		h     training.Hyperparams
+		rates []float64
 	}{
-		{"founding S", foundingModel, numbers(20, 2048, 128)},
-		{"grouped, untied, short context", small, numbers(20, 8*24, 24)},
+		{"founding S", foundingModel, numbers(20, 2048, 128), nil},
+		{"grouped, untied, short context, rates of their own", small, numbers(20, 8*24, 24), rates(20)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -147,12 +160,12 @@ func TestTorchIsTheBuiltinEngine(t *testing.T) {
 			base := modelOf(t, m)
 			base.Data = append([]float32(nil), base.Data...)
 			steps := 0
-			got, done, err := py.Train(t.Context(), Training{Model: base, Hyperparams: tt.h, Batch: batchOf(tt.h),
+			got, done, err := py.Train(t.Context(), Training{Model: base, Hyperparams: tt.h, Rates: tt.rates, Batch: batchOf(tt.h),
 				Progress: func(int, float64) error { steps++; return nil }}, limits)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := builtin(t, m, tt.h)
+			want := builtin(t, m, tt.h, tt.rates)
 			for i := range want {
 				if math.Abs(done.Losses[i]-want[i]) > 5e-5 {
 					t.Errorf("loss of step %d = %.6f, the builtin engine has %.6f", i+1, done.Losses[i], want[i])
