@@ -80,7 +80,7 @@ func newSiteFrom(t *testing.T, tensors []safetensors.Tensor, weights []float32, 
 	t.Helper()
 	base, digest := file(t, tensors, weights)
 	s := &site{t: t, tensors: tensors, owner: map[governance.NodeID]governance.MemberID{}}
-	s.Bench = roundstest.New(t, roundstest.Founding{Weights: digest, Size: int64(len(base))}, nil)
+	s.Bench = roundstest.NewWith(t, roundstest.Founding{Weights: digest, Size: int64(len(base))}, rounds.Options{Choose: Choose})
 	folder, err := blobs.OpenFolder(t.TempDir(), blobs.Options{})
 	if err != nil {
 		t.Fatal(err)

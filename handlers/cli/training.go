@@ -45,7 +45,7 @@ func (p *platform) openTraining(ctx context.Context) error {
 	s.Tokens = nodeapi.Tokens{Nodes: s.Nodes, Server: p.serverKey()}
 	s.Corpus = corpus.New(p.trail, p.pool)
 	s.Models = models.New(p.trail, p.pool)
-	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now})
+	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now, Choose: workers.Choose})
 	s.Completer = complete.New(s.Models, folder, now)
 	s.Unlearning = unlearning.New(p.trail, p.pool, s.Rounds)
 	p.tasks = append(p.tasks, func(ctx context.Context) error {

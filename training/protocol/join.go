@@ -68,9 +68,10 @@ type Capabilities struct {
 	OS          string `json:"os"`
 	CPU         string `json:"cpu"` // architecture, "amd64"
 	Threads     int    `json:"threads"`
-	Memory      int64  `json:"memory"`      // bytes; 0 where the machine does not tell
-	Kernel      string `json:"kernel"`      // of training/tensor: "avx512", "avx2", "portable"
-	Accelerator string `json:"accelerator"` // "" for none
+	Memory      int64  `json:"memory"`               // bytes; 0 where the machine does not tell
+	Kernel      string `json:"kernel"`               // of training/tensor: "avx512", "avx2", "portable"
+	Accelerator string `json:"accelerator"`          // "" for none
+	RoundTrip   int64  `json:"round_trip,omitempty"` // milliseconds of a signed request to the platform, as the node measured; 0 unknown
 }
 
 // Check refuses what no machine would say and no page should show.
@@ -85,7 +86,7 @@ func (c Capabilities) Check() error {
 			}
 		}
 	}
-	if c.Threads < 0 || c.Threads > 1<<16 || c.Memory < 0 {
+	if c.Threads < 0 || c.Threads > 1<<16 || c.Memory < 0 || c.RoundTrip < 0 {
 		return fmt.Errorf("%d threads and %d bytes of memory are not a machine", c.Threads, c.Memory)
 	}
 	return nil

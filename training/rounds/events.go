@@ -84,7 +84,9 @@ type RoundOpened struct {
 	Origin   training.RoundID    `json:"origin"` // the round that it replays, or 0
 	Cohort   []governance.NodeID `json:"cohort"` // ascending
 	Wanted   int                 `json:"wanted"`
-	Deadline int64               `json:"deadline"` // Unix seconds
+	Deadline int64               `json:"deadline"`          // Unix seconds
+	Rule     string              `json:"rule,omitempty"`    // of selection; "" uniform
+	Present  int                 `json:"present,omitempty"` // nodes that could have been drawn
 }
 
 // Kind is the kind of the entry, for ever.
@@ -104,7 +106,11 @@ func (e RoundOpened) About() []governance.Ref {
 
 // Sentence says how many were asked.
 func (e RoundOpened) Sentence() audit.Sentence {
-	return audit.Say("opened ", e.Subject(), ": asked ", len(e.Cohort), " nodes, drawn by lot, to train from "+short(e.Base)+"; ", e.Wanted, " answers end it")
+	how := "drawn by lot"
+	if e.Rule != "" {
+		how = "selected by " + e.Rule
+	}
+	return audit.Say("opened ", e.Subject(), ": asked ", len(e.Cohort), " nodes, "+how+", to train from "+short(e.Base)+"; ", e.Wanted, " answers end it")
 }
 
 // Replay notes the round. A replayed round keeps the seed of its origin.
@@ -134,7 +140,7 @@ type RoundAbandoned struct {
 	Reason   string              `json:"reason"`
 	Skips    bool                `json:"skips"` // a replay goes on without this round
 	Stops    bool                `json:"stops"` // the campaign is stopped with it
-	Ends     bool                `json:"ends"`  // the replay is over with it
+	Ends     bool                `json:"ends"`  // the replay, or the campaign, is over with it
 }
 
 // Kind is the kind of the entry, for ever.
@@ -154,6 +160,8 @@ func (e RoundAbandoned) Sentence() audit.Sentence {
 		follows = "; after so many attempts the campaign is stopped"
 	case e.Skips:
 		follows = "; the replay goes on without it"
+	case e.Ends:
+		follows = "; the campaign ends with what it has"
 	}
 	return audit.Say("abandoned ", e.Subject(), ": "+e.Reason+follows)
 }

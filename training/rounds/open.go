@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// candidate is a node that may be asked, as the act sees it.
+// candidate is a node that is asked, as the act sees it.
 type candidate struct {
 	Node     governance.NodeID
 	Owner    governance.MemberID
@@ -46,17 +46,29 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 		if c.Replays != 0 {
 			return s.openReplay(ctx, tx, r, c)
 		}
-		found, err := eligible(ctx, tx, c)
+		found, err := eligible(ctx, tx, r, c)
+		if err != nil {
+			return nil, err
+		}
+		found, over, err := s.exhausted(ctx, tx, r, c, found)
+		if over != nil || err != nil {
+			return over, err
+		}
+		cohort, drawn, err := s.draw(r, c, found)
 		if err != nil {
 			return nil, err
 		}
 		waited := tx.Now(ctx).Sub(r.PlannedAt)
 		limit := time.Duration(c.Recipe.Deadline) * time.Second
 		switch {
-		case enough(found, c.Recipe) && (len(found) >= c.Recipe.Cohort || waited >= limit/4):
-			return s.collect(ctx, tx, r, c, cohortOf(r, c, found))
+		case enough(cohort, c.Recipe) && (len(cohort) >= c.Recipe.Cohort || waited >= limit/4):
+			if err := note(ctx, tx, r, found, drawn); err != nil {
+				return nil, err
+			}
+			r.Present = len(found)
+			return s.collect(ctx, tx, r, c, cohort)
 		case waited >= limit:
-			return s.abandon(ctx, tx, r, c, fmt.Sprintf("only %d nodes with enough text were there", len(found)))
+			return s.abandon(ctx, tx, r, c, fmt.Sprintf("only %d nodes with enough text were there, and %d of them could be asked", len(found), len(cohort)))
 		case r.State == Selecting:
 			return nil, ErrWaiting
 		}
@@ -72,34 +84,10 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 	return err
 }
 
-// eligible reads who may be asked now: nodes that joined and are not revoked,
-// of members who have not left, heard of lately, with enough text. A node that
-// has not acknowledged a suppression gets no other work, and a contributor
-// whose key was destroyed sends no more updates.
-func eligible(ctx context.Context, tx *audit.Tx, c campaignRow) ([]candidate, error) {
-	const q = `
-		select n.id, n.owner, t.tokens, null::bytea
-		from nodes n
-		join members m on m.id = n.owner and m.left_at is null
-		join heartbeats h on h.node = n.id and h.seen_at >= @since
-		join manifests t on t.node = n.id and t.newest and t.tokens >= @tokens
-		where n.joined_at is not null and n.revoked_at is null
-		and not exists (select from assignments a where a.node = n.id and a.kind = 'suppress' and a.state <> 'done')
-		and not exists (select from updates u where u.owner = n.owner and u.destroyed_at is not null)
-		order by n.id`
-	since := tx.Now(ctx).Add(-time.Duration(c.Settings.SeenWithin) * time.Second)
-	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens)})
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
-	if err != nil {
-		return nil, fmt.Errorf("read eligible nodes: %w", err)
-	}
-	return found, nil
-}
-
-// enough asks for the recipe's fewest updates, and for two members: the mean
-// of one member's updates would show them.
-func enough(found []candidate, recipe protocol.Recipe) bool {
-	return len(found) >= recipe.MinReports && owners(found) >= 2
+// enough asks for the recipe's fewest updates, and for the members that its
+// rule needs, two at least: the mean of one member's updates would show them.
+func enough(cohort []candidate, recipe protocol.Recipe) bool {
+	return len(cohort) >= recipe.MinReports && owners(cohort) >= recipe.FewestMembers()
 }
 
 func owners(found []candidate) int {
@@ -108,26 +96,6 @@ func owners(found []candidate) int {
 		seen[c.Owner] = true
 	}
 	return len(seen)
-}
-
-// cohortOf draws by the round's seed. A draw that fell on one member alone
-// takes the nodes of the others with the next lots as well.
-func cohortOf(r roundRow, c campaignRow, found []candidate) []candidate {
-	byNode := make(map[governance.NodeID]candidate, len(found))
-	ids := make([]governance.NodeID, len(found))
-	for i, f := range found {
-		byNode[f.Node], ids[i] = f, f.Node
-	}
-	for k := min(c.Settings.Asked(c.Recipe.Cohort), maxCohort); ; k++ {
-		drawn := Draw(r.Seed, ids, k)
-		cohort := make([]candidate, len(drawn))
-		for i, id := range drawn {
-			cohort[i] = byNode[id]
-		}
-		if owners(cohort) >= 2 || k >= len(ids) {
-			return cohort
-		}
-	}
 }
 
 // collect is the step that writes the assignments of a cohort.
@@ -149,8 +117,8 @@ func (s *Store) collect(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	if err != nil {
 		return nil, err
 	}
-	const update = `update rounds set cohort = @cohort, wanted = @wanted, deadline = @deadline where id = @id`
-	args := pgx.StrictNamedArgs{"cohort": plain(r.Cohort), "wanted": r.Wanted, "deadline": deadline, "id": r.ID}
+	const update = `update rounds set cohort = @cohort, wanted = @wanted, deadline = @deadline, present = @present where id = @id`
+	args := pgx.StrictNamedArgs{"cohort": plain(r.Cohort), "wanted": r.Wanted, "deadline": deadline, "present": r.Present, "id": r.ID}
 	if _, err := tx.Exec(ctx, update, args); err != nil {
 		return nil, fmt.Errorf("open round %d: %w", r.ID, err)
 	}
@@ -174,6 +142,7 @@ func (s *Store) collect(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	return RoundOpened{
 		Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Epoch: r.Epoch, Base: r.Base.Hex(),
 		Seed: training.Digest(r.Seed).Hex(), Origin: r.Origin, Cohort: r.Cohort, Wanted: r.Wanted, Deadline: deadline.Unix(),
+		Rule: c.Recipe.Selection.Rule, Present: r.Present,
 	}, nil
 }
 

@@ -51,6 +51,9 @@ type Options struct {
 	Server ed25519.PrivateKey // signs assignments
 	Now    func() time.Time   // of reads; acts use the database's clock
 	Lease  time.Duration      // how long a node may be silent; 60 s if 0
+	// Choose selects a cohort by the recipe's rule; nil draws by lot whatever
+	// the recipe says, and refuses recipes that say something else.
+	Choose Chooser
 	// Crash, if set, is called inside acts at named points; what it returns
 	// breaks the act off. For tests of what a crash leaves.
 	Crash func(point string) error
@@ -65,6 +68,7 @@ type Store struct {
 	now    func() time.Time
 	lease  time.Duration
 	hub    *Hub
+	choose Chooser
 	crash  func(string) error
 
 	mu     sync.Mutex // over proofs
@@ -73,7 +77,7 @@ type Store struct {
 
 // New returns the store of a database.
 func New(trail *audit.Trail, pool *pgxpool.Pool, opts Options) *Store {
-	s := &Store{trail: trail, pool: pool, log: opts.Log, server: opts.Server, now: opts.Now, lease: opts.Lease, hub: NewHub(), crash: opts.Crash}
+	s := &Store{trail: trail, pool: pool, log: opts.Log, server: opts.Server, now: opts.Now, lease: opts.Lease, hub: NewHub(), choose: opts.Choose, crash: opts.Crash}
 	if s.now == nil {
 		s.now = func() time.Time { return time.Now().UTC() }
 	}

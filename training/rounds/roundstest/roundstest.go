@@ -45,8 +45,15 @@ type Founding struct {
 // every named point inside acts of rounds and may break them off.
 func New(t testing.TB, f Founding, crash func(string) error) *Bench {
 	t.Helper()
+	return NewWith(t, f, rounds.Options{Crash: crash})
+}
+
+// NewWith is New with options of the store; log, key and clock are the bench's.
+func NewWith(t testing.TB, f Founding, opts rounds.Options) *Bench {
+	t.Helper()
 	b := &Bench{Bench: audittest.New(t), t: t, Base: f.Weights, Server: ed25519.NewKeyFromSeed(make([]byte, 32))}
-	b.Rounds = rounds.New(b.Trail, b.Pool, rounds.Options{Log: b.Log, Server: b.Server, Now: b.Now, Crash: crash})
+	opts.Log, opts.Server, opts.Now = b.Log, b.Server, b.Now
+	b.Rounds = rounds.New(b.Trail, b.Pool, opts)
 	b.Models = models.New(b.Trail, b.Pool)
 	b.Corpus = corpus.New(b.Trail, b.Pool)
 	_, err := b.Models.ImportFounding(t.Context(), governance.Job("found"), models.Founding{
