@@ -166,7 +166,7 @@ func changeOneByte(t *testing.T, s *site, pidFile string) {
 		t.Errorf("Tessera's fsck of the demonstration's log: %v\n%s", err, out)
 	}
 	db := superuser(t, pidFile)
-	const pick = `select idx from audit_entries where kind = 'ballot.cast' or kind like '%ballot%' order by idx desc limit 1`
+	const pick = `select idx from audit_entries where kind = 'unlearning.judged'`
 	if err := db.QueryRow(t.Context(), pick).Scan(&entry); err != nil {
 		t.Fatal(err)
 	}
