@@ -29,6 +29,9 @@ type UpdateReceived struct {
 	Suppressed int64             `json:"suppressed"`
 	Steps      int64             `json:"steps,omitempty"` // fewer than the recipe asks: partial work
 	State      string            `json:"state,omitempty"` // digest of what the node keeps for its next round
+	// Inexact says that the update was not computed by the builtin engine: a
+	// replay agrees within a tolerance (docs/trainer-contract.md), not bit for bit.
+	Inexact bool `json:"inexact,omitempty"`
 }
 
 // Kind is the kind of the entry, for ever.
@@ -37,9 +40,13 @@ func (UpdateReceived) Kind() string { return "update.received" }
 // Subject is the round.
 func (e UpdateReceived) Subject() governance.Ref { return roundRef(e.Round) }
 
-// Sentence gives the digest.
+// Sentence gives the digest, and says if no replay can give it again.
 func (e UpdateReceived) Sentence() audit.Sentence {
-	return audit.Say("sent an update for ", e.Subject(), ", trained on ", e.Examples, " examples; digest "+short(e.Digest))
+	how := ""
+	if e.Inexact {
+		how = "; by an external trainer, to be replayed within a tolerance"
+	}
+	return audit.Say("sent an update for ", e.Subject(), ", trained on ", e.Examples, " examples; digest "+short(e.Digest)+how)
 }
 
 // Replay notes the update: of the cohort, and once.

@@ -185,6 +185,7 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 	if c.Recipe.Stateful() {
 		ev.State = rep.State.Hex()
 	}
+	ev.Inexact = !rep.Exact()
 	return ev, s.lastUpdate(ctx, tx, r)
 }
 

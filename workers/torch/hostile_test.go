@@ -270,6 +270,33 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 	t.Errorf("the child %d still runs", child)
 }
 
+// FuzzResult holds that whatever is taken is a result that can be shown and
+// calculated with.
+func FuzzResult(f *testing.F) {
+	f.Add([]byte(`{"version":1,"kind":"train","digest":"ab","bytes":5,"steps":1,"losses":[2.5],"trainer":"torch 9","device":"cpu","tokens_per_second":5}`))
+	f.Add([]byte(`{"version":1,"kind":"train","trainer":"\u001b[31m","device":"cpu","losses":[1e308]}`))
+	f.Add([]byte(`{"Version":1,"KIND":"train","trainer":{},"losses":[null,-0]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := parseResult(data, "train")
+		if err != nil {
+			if !errors.Is(err, ErrLied) {
+				t.Errorf("parseResult(%q): %v, want ErrLied", data, err)
+			}
+			return
+		}
+		for _, c := range r.String() + r.Hardware + r.Python {
+			if c < ' ' || c > '~' {
+				t.Errorf("parseResult(%q) shows %q", data, c)
+			}
+		}
+		for _, loss := range append(r.Losses, r.Speed, r.Start) {
+			if !(loss >= 0) || math.IsInf(loss, 0) {
+				t.Errorf("parseResult(%q) has the number %g", data, loss)
+			}
+		}
+	})
+}
+
 func TestBatchesThatTheContractCannotSay(t *testing.T) {
 	row, err := appendRow(nil, []int32{5, 6, 7}, []int32{6, Ignore, 9})
 	want := []int32{5, 6, -8, 9}

@@ -66,6 +66,12 @@ func readResult(dir, kind string) (result, error) {
 	if err != nil {
 		return r, fmt.Errorf("%w: %s: %w", ErrLied, resultFile, err)
 	}
+	return parseResult(data, kind)
+}
+
+// parseResult reads what a program says of its job.
+func parseResult(data []byte, kind string) (result, error) {
+	var r result
 	if err := json.Unmarshal(data, &r); err != nil {
 		return r, fmt.Errorf("%w: %s: %w", ErrLied, resultFile, err)
 	}

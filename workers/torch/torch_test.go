@@ -1,12 +1,16 @@
 package torch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -357,6 +361,37 @@ func TestWeightsThatAreNotNumbersFailTraining(t *testing.T) {
 	_, _, err := py.Train(t.Context(), Training{Model: modelOf(t, m), Hyperparams: h, Batch: batchOf(h)}, limits)
 	if !errors.Is(err, ErrDiverged) {
 		t.Errorf("Train: %v, want ErrDiverged", err)
+	}
+}
+
+// TestTheProgramEndsWithItsNode closes the pipe that a node holds open.
+func TestTheProgramEndsWithItsNode(t *testing.T) {
+	py := trainer(t)
+	h := numbers(5000, 64, 32)
+	work := job{Kind: "train", Seed: "1", Rows: 10_000, Context: 32, Hyperparams: &h}
+	dir, err := folder(py.dir, &work, modelOf(t, small(t)), limits, func(w io.Writer) error {
+		_, err := w.Write(make([]byte, 10_000*33*4))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(py.python, filepath.Join(dir, scriptFile), dir)
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+		if strings.Contains(scanner.Text(), `"step"`) {
+			stdin.Close()
+		}
+	}
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 5 {
+		t.Errorf("the program ended with %v, want exit code 5", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
 	}
 }
 
