@@ -57,6 +57,7 @@ type LowRank struct {
 	Scale  float32       // α / rank
 
 	z, dz tensor.Matrix // N × rank: scale·x·Aᵀ of the last forward pass, and its gradient
+	a, b  tensor.Panels // A and B, or their transposes, as the products of a pass read them
 }
 
 // Adapters are the additions of all layers; nil where there is none.
@@ -79,48 +80,77 @@ func (a Adapters) check(c Config) error {
 	return nil
 }
 
-// at returns the addition to a projection, nil if there is none.
-func (a Adapters) at(layer int, p Projection) *LowRank {
+// of returns the additions to a layer.
+func (a Adapters) of(layer int) [Projections]*LowRank {
 	if a == nil {
-		return nil
+		return [Projections]*LowRank{}
 	}
-	return a[layer][p]
+	return a[layer]
 }
 
-// forward adds to y what the adapter makes of x and keeps z for backward.
-func (r *LowRank) forward(team *tensor.Team, y, x tensor.Matrix) {
+// begin packs the adapter for the forward pass of n rows.
+func (r *LowRank) begin(team *tensor.Team, n int) {
 	if r == nil {
 		return
 	}
-	if r.z.Rows != x.Rows {
-		r.z = tensor.Mat(make([]float32, x.Rows*r.A.Rows), x.Rows, r.A.Rows)
-		r.dz = tensor.Mat(make([]float32, x.Rows*r.A.Rows), x.Rows, r.A.Rows)
+	if r.z.Rows != n {
+		r.z = tensor.Mat(make([]float32, n*r.A.Rows), n, r.A.Rows)
+		r.dz = tensor.Mat(make([]float32, n*r.A.Rows), n, r.A.Rows)
 	}
-	team.MulNT(r.z, x, r.A, false)
-	scale(r.z, r.Scale)
-	team.MulNT(y, r.z, r.B, true)
+	team.PackT(&r.a, r.A)
+	team.PackT(&r.b, r.B)
 }
 
-// backward sets the gradients of A and B and adds to dx:
+// forward adds to y what the adapter makes of x, rows lo to hi of a pass, and
+// keeps their z for backward.
+func (r *LowRank) forward(y, x tensor.Matrix, lo, hi int) {
+	if r == nil {
+		return
+	}
+	z := rows(r.z, lo, hi)
+	r.a.Mul(z, x, 0, false)
+	scale(z, r.Scale)
+	r.b.Mul(y, z, 0, true)
+}
+
+// turn packs the adapter for the backward pass.
+func (r *LowRank) turn(team *tensor.Team) {
+	if r == nil {
+		return
+	}
+	team.Pack(&r.a, r.A)
+	team.Pack(&r.b, r.B)
+}
+
+// backward adds to dx, rows lo to hi of a pass, and keeps their dz:
 //
-//	dB = dyᵀ·z, dz = scale·dy·B, dA = dzᵀ·x, dx += dz·A
-func (r *LowRank) backward(team *tensor.Team, dx, dy, x tensor.Matrix) {
+//	dz = scale·dy·B, dx += dz·A
+func (r *LowRank) backward(dx, dy tensor.Matrix, lo, hi int) {
 	if r == nil {
 		return
 	}
-	team.MulTN(r.DB, dy, r.z, false)
-	team.MulNN(r.dz, dy, r.B, false)
-	scale(r.dz, r.Scale)
-	if r.DA.Data != nil {
+	dz := rows(r.dz, lo, hi)
+	r.b.Mul(dz, dy, 0, false)
+	scale(dz, r.Scale)
+	r.a.Mul(dx, dz, 0, true)
+}
+
+// outGradient sets dB = dyᵀ·z over all rows.
+func (r *LowRank) outGradient(team *tensor.Team, dy tensor.Matrix) {
+	if r != nil {
+		team.MulTN(r.DB, dy, r.z, false)
+	}
+}
+
+// inGradient sets dA = dzᵀ·x over all rows, which have been through backward.
+func (r *LowRank) inGradient(team *tensor.Team, x tensor.Matrix) {
+	if r != nil && r.DA.Data != nil {
 		team.MulTN(r.DA, r.dz, x, false)
 	}
-	team.MulNN(dx, r.dz, r.A, true)
 }
 
 func scale(m tensor.Matrix, by float32) {
-	for i := range m.Data {
-		m.Data[i] *= by
-	}
+	tensor.Scale(m.Data, m.Data, by)
 }
 
 // NewAdapterTrainer returns a trainer of the adapters alone: the model's

@@ -11,15 +11,18 @@ import (
 const queryRows = 32
 
 // attention is causal grouped-query attention over B sequences of T tokens:
-// head h reads the key/value group h/(H/G).
+// head h reads the key/value group h/(H/G). Blocks of queries go through
+// scores, softmax and output one after another, so that only one block's
+// scores are in the cache; the probabilities are kept for the backward pass,
+// without the masked part.
 type attention struct {
 	batch, time, heads, groups, dim int
 	work                            []attentionWork // one per thread
 }
 
 type attentionWork struct {
-	a, b tensor.Panels
-	ds   []float32 // T × T
+	keys, values, queries, out tensor.Panels
+	ds                         []float32 // queryRows × T
 }
 
 func (t attention) scale() float32 { return 1 / float32(math.Sqrt(float64(t.dim))) }
@@ -29,90 +32,98 @@ func (t attention) head(x tensor.Matrix, b, h int) tensor.Matrix {
 	return x.Sub(b*t.time, h*t.dim, t.time, t.dim)
 }
 
-// table views the T × T probabilities of sequence b and head h in p.
-func (t attention) table(p []float32, b, h int) tensor.Matrix {
-	n := t.time * t.time
-	return tensor.Mat(p[(b*t.heads+h)*n:], t.time, t.time)
+// blockStart is where the block of queries beginning at from lies in a table
+// of probabilities: block i has queryRows rows of (i+1)·queryRows keys, the
+// last block fewer of both.
+func blockStart(from int) int { return from * (from + queryRows) / 2 }
+
+// tableSize is the number of probabilities kept for one head.
+func tableSize(time int) int {
+	from := (time - 1) / queryRows * queryRows
+	return blockStart(from) + (time-from)*time
 }
 
-// forward sets o = softmax(q·kᵀ/√D)·v and keeps the probabilities in p
-// (B × H × T × T; above the diagonal only zeros within a block are written).
+// block views the probabilities of queries from to to and keys before to.
+func (t attention) block(p []float32, b, h, from, to int) tensor.Matrix {
+	return tensor.Mat(p[(b*t.heads+h)*tableSize(t.time)+blockStart(from):], to-from, to)
+}
+
+// forward sets o = softmax(q·kᵀ/√D)·v and keeps the probabilities in p.
 func (t attention) forward(team *tensor.Team, o, q, k, v tensor.Matrix, p []float32) {
 	team.Split(t.batch*t.groups, 1, func(worker, lo, hi int) {
 		w := &t.work[worker]
 		for i := lo; i < hi; i++ {
 			b, g := i/t.groups, i%t.groups
-			w.a.LoadT(t.head(k, b, g))
-			w.b.Load(t.head(v, b, g))
+			w.keys.LoadT(t.head(k, b, g))
+			w.values.Load(t.head(v, b, g))
 			for h := g * t.heads / t.groups; h < (g+1)*t.heads/t.groups; h++ {
-				t.headForward(w, t.head(o, b, h), t.head(q, b, h), t.table(p, b, h))
+				for from := 0; from < t.time; from += queryRows {
+					to := min(from+queryRows, t.time)
+					t.blockForward(w, rows(t.head(o, b, h), from, to), rows(t.head(q, b, h), from, to), t.block(p, b, h, from, to))
+				}
 			}
 		}
 	})
 }
 
-func (t attention) headForward(w *attentionWork, o, q, p tensor.Matrix) {
-	scale := t.scale()
-	for from := 0; from < t.time; from += queryRows {
-		to := min(from+queryRows, t.time)
-		block := p.Sub(from, 0, to-from, to)
-		w.a.Mul(block, q.Sub(from, 0, to-from, t.dim), 0, false)
-		for i := range to - from {
-			row := block.Row(i)
-			seen := row[:from+i+1]
-			tensor.Softmax(seen, seen, scale)
-			clear(row[from+i+1:])
-		}
-		w.b.Mul(o.Sub(from, 0, to-from, t.dim), block, 0, false)
+func (t attention) blockForward(w *attentionWork, o, q, p tensor.Matrix) {
+	scale, from := t.scale(), p.Cols-p.Rows
+	w.keys.Mul(p, q, 0, false)
+	for i := range p.Rows {
+		row := p.Row(i)
+		seen := row[:from+i+1]
+		tensor.Softmax(seen, seen, scale)
+		clear(row[from+i+1:])
 	}
+	w.values.Mul(o, p, 0, false)
 }
 
 // backward sets dq, dk and dv from do and what forward read and kept.
 func (t attention) backward(team *tensor.Team, dq, dk, dv, do, q, k, v tensor.Matrix, p []float32) {
 	team.Split(t.batch*t.groups, 1, func(worker, lo, hi int) {
 		w := &t.work[worker]
-		if len(w.ds) < t.time*t.time {
-			w.ds = make([]float32, t.time*t.time)
+		if len(w.ds) < queryRows*t.time {
+			w.ds = make([]float32, queryRows*t.time)
 		}
-		ds := tensor.Mat(w.ds, t.time, t.time)
 		for i := lo; i < hi; i++ {
 			b, g := i/t.groups, i%t.groups
+			w.keys.Load(t.head(k, b, g))
+			w.values.LoadT(t.head(v, b, g))
 			first := g * t.heads / t.groups
 			for h := first; h < (g+1)*t.heads/t.groups; h++ {
-				table, dout := t.table(p, b, h), t.head(do, b, h)
-				w.a.LoadT(t.head(v, b, g))
-				w.b.Load(t.head(k, b, g))
-				t.scoresBackward(w, ds, t.head(dq, b, h), dout, table)
-				w.a.Load(t.head(q, b, h))
-				w.b.Load(dout)
-				t.keysBackward(w, t.head(dk, b, g), t.head(dv, b, g), ds, table, h > first)
+				w.queries.Load(t.head(q, b, h))
+				w.out.Load(t.head(do, b, h))
+				for from := 0; from < t.time; from += queryRows {
+					to := min(from+queryRows, t.time)
+					ds := tensor.Mat(w.ds, to-from, to)
+					table := t.block(p, b, h, from, to)
+					t.scoresBackward(w, ds, rows(t.head(dq, b, h), from, to), rows(t.head(do, b, h), from, to), table)
+					addKeys(&w.queries, t.head(dk, b, g), ds, h > first)
+					addKeys(&w.out, t.head(dv, b, g), table, h > first)
+				}
 			}
 		}
 	})
 }
 
-// scoresBackward sets ds, the gradient of q·kᵀ, and dq = ds·k.
+// scoresBackward sets ds, the gradient of a block's q·kᵀ, and dq = ds·k.
 func (t attention) scoresBackward(w *attentionWork, ds, dq, do, p tensor.Matrix) {
-	scale := t.scale()
-	for from := 0; from < t.time; from += queryRows {
-		to := min(from+queryRows, t.time)
-		block := ds.Sub(from, 0, to-from, to)
-		w.a.Mul(block, do.Sub(from, 0, to-from, t.dim), 0, false) // do·vᵀ
-		for i := range to - from {
-			row, seen := block.Row(i), from+i+1
-			tensor.SoftmaxGrad(row[:seen], p.Row(from + i)[:seen], row[:seen], scale)
-			clear(row[seen:])
-		}
-		w.b.Mul(dq.Sub(from, 0, to-from, t.dim), block, 0, false)
+	scale, from := t.scale(), p.Cols-p.Rows
+	w.values.Mul(ds, do, 0, false) // do·vᵀ
+	for i := range p.Rows {
+		row, seen := ds.Row(i), from+i+1
+		tensor.SoftmaxGrad(row[:seen], p.Row(i)[:seen], row[:seen], scale)
+		clear(row[seen:])
 	}
+	w.keys.Mul(dq, ds, 0, false)
 }
 
-// keysBackward sets dk = dsᵀ·q and dv = pᵀ·do, or adds to them for the second
-// and later heads of a group. Queries before a block of keys do not see it.
-func (t attention) keysBackward(w *attentionWork, dk, dv, ds, p tensor.Matrix, add bool) {
-	for from := 0; from < t.time; from += queryRows {
-		n, later := min(queryRows, t.time-from), t.time-from
-		w.a.MulT(dk.Sub(from, 0, n, t.dim), ds.Sub(from, from, later, n), from, add)
-		w.b.MulT(dv.Sub(from, 0, n, t.dim), p.Sub(from, from, later, n), from, add)
-	}
+// addKeys adds to dk the transpose of a block ds of queries times what these
+// queries have in x: dk += dsᵀ·q, and dv += pᵀ·do. Blocks come in ascending
+// order, so that each element is one chain over its queries; it begins with
+// the block on the diagonal, or goes on from the head before.
+func addKeys(x *tensor.Panels, dk, ds tensor.Matrix, goesOn bool) {
+	from := ds.Cols - ds.Rows
+	x.MulT(rows(dk, 0, from), ds.Sub(0, 0, ds.Rows, from), from, true)
+	x.MulT(rows(dk, from, ds.Cols), ds.Sub(0, from, ds.Rows, ds.Rows), from, goesOn)
 }

@@ -20,9 +20,10 @@ type pass struct {
 	capacity, tableSize int // rows and attention tables allocated
 	layers              []activations
 	x, n, logits        tensor.Matrix // last residual, its norm, N × V
-	t                   tensor.Matrix // N × C scratch
 	r                   []float32     // N factors of the last norm
 	nll                 []float32     // N
+	packed              packed
+	block               []tensor.Matrix // blockRows × C scratch per thread
 }
 
 // activations of one layer, each N rows.
@@ -30,14 +31,18 @@ type activations struct {
 	x, n1, q, k, v, o, mid, n2 tensor.Matrix // q and k after rotation, o before Wo, mid between the two halves
 	a, u, h                    tensor.Matrix // gate, up, their SwiGLU
 	r1, r2                     []float32     // N
-	p                          []float32     // B·H·T·T probabilities
+	p                          []float32     // B·H tables of probabilities, see attention
 }
 
 func newPass(m *Model, threads int, keep bool) pass {
 	c := m.Config
 	team := tensor.Threads(threads)
+	block := make([]tensor.Matrix, team.Size())
+	for i := range block {
+		block[i] = tensor.Mat(make([]float32, blockRows*c.Hidden), blockRows, c.Hidden)
+	}
 	return pass{
-		model: m, team: team, keep: keep, rotary: newRotary(c),
+		block: block, model: m, team: team, keep: keep, rotary: newRotary(c),
 		attn: attention{heads: c.Heads, groups: c.KVHeads, dim: c.HeadDim(), work: make([]attentionWork, team.Size())},
 	}
 }
@@ -60,7 +65,7 @@ func (f *pass) check(tokens []int32, time int) error {
 func (f *pass) resize(n, time int) {
 	c := f.model.Config
 	f.attn.batch, f.attn.time = n/time, time
-	tables := n / time * c.Heads * time * time
+	tables := n / time * c.Heads * tableSize(time)
 	if n == f.capacity && tables == f.tableSize {
 		return
 	}
@@ -83,50 +88,62 @@ func (f *pass) resize(n, time int) {
 	for l := range f.layers {
 		f.layers[l] = kept[l%sets]
 	}
-	f.x, f.n, f.t, f.logits = mat(c.Hidden), mat(c.Hidden), mat(c.Hidden), mat(c.Vocab)
+	f.x, f.n, f.logits = mat(c.Hidden), mat(c.Hidden), mat(c.Vocab)
 	f.r, f.nll = make([]float32, n), make([]float32, n)
 }
 
 // forward leaves the logits of every position in f.logits.
 func (f *pass) forward(tokens []int32) {
-	w, eps, time := &f.model.w, float32(f.model.Config.NormEps), f.attn.time
+	w, eps := &f.model.w, float32(f.model.Config.NormEps)
 	embedForward(f.layers[0].x, w.embed, tokens)
 	for l := range f.layers {
 		a, lw, next := &f.layers[l], &w.layers[l], f.x
 		if l+1 < len(f.layers) {
 			next = f.layers[l+1].x
 		}
-		normForward(f.team, a.n1, a.x, lw.norm1, a.r1, eps)
-		f.linear(l, Query, a.q, a.n1, lw.q)
-		f.linear(l, Key, a.k, a.n1, lw.k)
-		f.linear(l, Value, a.v, a.n1, lw.v)
-		f.rotary.rows(f.team, a.q, time, 1)
-		f.rotary.rows(f.team, a.k, time, 1)
+		f.packed.forward(f.team, lw, f.adapters.of(l), f.x.Rows)
+		inBlocks(f.team, f.x.Rows, func(_, lo, hi int) { f.attentionInput(a, lw, lo, hi, eps) })
 		f.attn.forward(f.team, a.o, a.q, a.k, a.v, a.p)
-		f.linear(l, Output, f.t, a.o, lw.o)
-		residual(f.team, a.mid, a.x, f.t)
-		normForward(f.team, a.n2, a.mid, lw.norm2, a.r2, eps)
-		f.linear(l, Gate, a.a, a.n2, lw.gate)
-		f.linear(l, Up, a.u, a.n2, lw.up)
-		swigluForward(f.team, a.h, a.a, a.u)
-		f.linear(l, Down, f.t, a.h, lw.down)
-		residual(f.team, next, a.mid, f.t)
+		inBlocks(f.team, f.x.Rows, func(worker, lo, hi int) {
+			f.restOfLayer(rows(next, lo, hi), a, lw, rows(f.block[worker], 0, hi-lo), lo, hi, eps)
+		})
 	}
-	normForward(f.team, f.n, f.x, w.norm, f.r, eps)
+	inBlocks(f.team, f.x.Rows, func(_, lo, hi int) {
+		normForward(rows(f.n, lo, hi), rows(f.x, lo, hi), w.norm, f.r[lo:hi], eps)
+	})
 	linearForward(f.team, f.logits, f.n, w.head)
 }
 
-// linear sets y to a projection of x, with its adapter if it has one.
-func (f *pass) linear(layer int, p Projection, y, x, w tensor.Matrix) {
-	linearForward(f.team, y, x, w)
-	f.adapters.at(layer, p).forward(f.team, y, x)
+// attentionInput computes rotated queries, rotated keys and values of rows lo
+// to hi.
+func (f *pass) attentionInput(a *activations, w *layerWeights, lo, hi int, eps float32) {
+	n, q, k := rows(a.n1, lo, hi), rows(a.q, lo, hi), rows(a.k, lo, hi)
+	normForward(n, rows(a.x, lo, hi), w.norm1, a.r1[lo:hi], eps)
+	f.packed.apply(Query, q, n, lo, hi)
+	f.packed.apply(Key, k, n, lo, hi)
+	f.packed.apply(Value, rows(a.v, lo, hi), n, lo, hi)
+	f.rotary.rows(q, lo, f.attn.time, 1)
+	f.rotary.rows(k, lo, f.attn.time, 1)
+}
+
+// restOfLayer computes rows lo to hi of the next layer's input from the output
+// of attention; t is scratch of their shape.
+func (f *pass) restOfLayer(next tensor.Matrix, a *activations, w *layerWeights, t tensor.Matrix, lo, hi int, eps float32) {
+	mid, n := rows(a.mid, lo, hi), rows(a.n2, lo, hi)
+	gate, up, h := rows(a.a, lo, hi), rows(a.u, lo, hi), rows(a.h, lo, hi)
+	f.packed.apply(Output, t, rows(a.o, lo, hi), lo, hi)
+	residual(mid, rows(a.x, lo, hi), t)
+	normForward(n, mid, w.norm2, a.r2[lo:hi], eps)
+	f.packed.apply(Gate, gate, n, lo, hi)
+	f.packed.apply(Up, up, n, lo, hi)
+	swigluForward(h, gate, up)
+	f.packed.apply(Down, t, h, lo, hi)
+	residual(next, mid, t)
 }
 
 // residual sets y = x + t.
-func residual(team *tensor.Team, y, x, t tensor.Matrix) {
-	team.Split(y.Rows, 1, func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			tensor.Sum2(y.Row(i), x.Row(i), t.Row(i))
-		}
-	})
+func residual(y, x, t tensor.Matrix) {
+	for i := range y.Rows {
+		tensor.Sum2(y.Row(i), x.Row(i), t.Row(i))
+	}
 }

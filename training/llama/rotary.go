@@ -32,11 +32,10 @@ func (r rotary) row(x []float32, position int, sign float32) {
 	}
 }
 
-// rows rotates every row of x; positions start again every time rows.
-func (r rotary) rows(team *tensor.Team, x tensor.Matrix, time int, sign float32) {
-	team.Split(x.Rows, 1, func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			r.row(x.Row(i), i%time, sign)
-		}
-	})
+// rows rotates every row of x, whose first is row number from of all;
+// positions start again every time rows.
+func (r rotary) rows(x tensor.Matrix, from, time int, sign float32) {
+	for i := range x.Rows {
+		r.row(x.Row(i), (from+i)%time, sign)
+	}
 }

@@ -23,9 +23,10 @@ type Trainer struct {
 
 	tokens             []int32 // of the last Forward
 	time               int
-	dx, dn, dq, dk, dv tensor.Matrix
-	dh, du             tensor.Matrix
-	part               []float32 // partial gains, see normBackward
+	dx, do, dq, dk, dv tensor.Matrix
+	da, du             tensor.Matrix
+	part, row          []float32     // gradients of gains by block, and a row per thread
+	input              tensor.Panels // what several weights read, packed once for their gradients
 }
 
 // NewTrainer returns a trainer for sequences of time tokens on threads
@@ -71,9 +72,15 @@ func (t *Trainer) Backward(dlogits tensor.Matrix) {
 	if !c.Tied {
 		clear(g.embed.Data)
 	}
-	t.linearBackward(t.dn, g.head, dlogits, t.n, w.head, nil, false)
+	if t.adapters == nil {
+		t.team.MulTN(g.head, dlogits, t.n, false)
+	}
+	t.team.MulNN(t.do, dlogits, w.head, false)
 	clear(t.dx.Data)
-	normBackward(t.team, t.dx, t.dn, t.x, w.norm, t.r, g.norm, t.part)
+	inBlocks(t.team, t.x.Rows, func(worker, lo, hi int) {
+		t.normBackward(worker, lo, hi, rows(t.do, lo, hi), t.x, w.norm, t.r)
+	})
+	sumGains(g.norm, t.part)
 	for l := len(t.layers) - 1; l >= 0; l-- {
 		t.layerBackward(l, &t.layers[l], &w.layers[l], &g.layers[l])
 	}
@@ -82,35 +89,78 @@ func (t *Trainer) Backward(dlogits tensor.Matrix) {
 	}
 }
 
-// linearBackward is the gradient of one projection: of its weight if that is
-// trained, else of its adapter if it has one.
-func (t *Trainer) linearBackward(dx, dw, dy, x, w tensor.Matrix, adapter *LowRank, add bool) {
-	if t.adapters == nil {
-		linearBackward(t.team, dx, dw, dy, x, w, add)
-		return
+// layerBackward turns t.dx from the gradient of a layer's output into that of
+// its input and sets the gradients of the layer's weights, or of its adapters.
+func (t *Trainer) layerBackward(l int, a *activations, w, g *layerWeights) {
+	t.packed.backward(t.team, w, t.adapters.of(l))
+	t.pack(a.h)
+	t.weightGradient(Down, g.down, t.dx)
+	inBlocks(t.team, t.x.Rows, func(worker, lo, hi int) { t.feedForwardBackward(worker, a, w, lo, hi) })
+	sumGains(g.norm2, t.part)
+	t.pack(a.n2)
+	t.weightGradient(Gate, g.gate, t.da)
+	t.weightGradient(Up, g.up, t.du)
+	t.pack(a.o)
+	t.weightGradient(Output, g.o, t.dx)
+
+	t.attn.backward(t.team, t.dq, t.dk, t.dv, t.do, a.q, a.k, a.v, a.p)
+	inBlocks(t.team, t.x.Rows, func(worker, lo, hi int) { t.attentionInputBackward(worker, a, w, lo, hi) })
+	sumGains(g.norm1, t.part)
+	t.pack(a.n1)
+	t.weightGradient(Query, g.q, t.dq)
+	t.weightGradient(Key, g.k, t.dk)
+	t.weightGradient(Value, g.v, t.dv)
+	for p, x := range [...]tensor.Matrix{Query: a.n1, Key: a.n1, Value: a.n1, Output: a.o, Gate: a.n2, Up: a.n2, Down: a.h} {
+		t.packed.adapters[p].inGradient(t.team, x)
 	}
-	t.team.MulNN(dx, dy, w, add)
-	adapter.backward(t.team, dx, dy, x)
 }
 
-// layerBackward turns t.dx from the gradient of a layer's output into that of
-// its input and sets the gradients of the layer's weights.
-func (t *Trainer) layerBackward(l int, a *activations, w, g *layerWeights) {
-	team := t.team
-	t.linearBackward(t.dh, g.down, t.dx, a.h, w.down, t.adapters.at(l, Down), false)
-	swigluBackward(team, t.dh, t.du, t.dh, a.a, a.u)
-	t.linearBackward(t.dn, g.gate, t.dh, a.n2, w.gate, t.adapters.at(l, Gate), false)
-	t.linearBackward(t.dn, g.up, t.du, a.n2, w.up, t.adapters.at(l, Up), true)
-	normBackward(team, t.dx, t.dn, a.mid, w.norm2, a.r2, g.norm2, t.part)
+// pack prepares x for the gradients of all weights that read it.
+func (t *Trainer) pack(x tensor.Matrix) {
+	if t.adapters == nil {
+		t.team.Pack(&t.input, x)
+	}
+}
 
-	t.linearBackward(t.dn, g.o, t.dx, a.o, w.o, t.adapters.at(l, Output), false)
-	t.attn.backward(team, t.dq, t.dk, t.dv, t.dn, a.q, a.k, a.v, a.p)
-	t.rotary.rows(team, t.dq, t.time, -1)
-	t.rotary.rows(team, t.dk, t.time, -1)
-	t.linearBackward(t.dn, g.q, t.dq, a.n1, w.q, t.adapters.at(l, Query), false)
-	t.linearBackward(t.dn, g.k, t.dk, a.n1, w.k, t.adapters.at(l, Key), true)
-	t.linearBackward(t.dn, g.v, t.dv, a.n1, w.v, t.adapters.at(l, Value), true)
-	normBackward(team, t.dx, t.dn, a.x, w.norm1, a.r1, g.norm1, t.part)
+// weightGradient sets dw = dyᵀ·x with the packed x, or the gradient of B of the
+// projection's adapter.
+func (t *Trainer) weightGradient(p Projection, dw, dy tensor.Matrix) {
+	if t.adapters == nil {
+		t.team.MulPackedT(dw, dy, &t.input, false)
+		return
+	}
+	t.packed.adapters[p].outGradient(t.team, dy)
+}
+
+// feedForwardBackward takes rows lo to hi of t.dx from the layer's output to
+// the middle, leaves t.da and t.du, and sets t.do, the gradient of attention's
+// output.
+func (t *Trainer) feedForwardBackward(worker int, a *activations, w *layerWeights, lo, hi int) {
+	dx, da, du, dn := rows(t.dx, lo, hi), rows(t.da, lo, hi), rows(t.du, lo, hi), rows(t.block[worker], 0, hi-lo)
+	t.packed.turn(Down, da, dx, lo, hi, false)
+	swigluBackward(da, du, da, rows(a.a, lo, hi), rows(a.u, lo, hi))
+	t.packed.turn(Gate, dn, da, lo, hi, false)
+	t.packed.turn(Up, dn, du, lo, hi, true)
+	t.normBackward(worker, lo, hi, dn, a.mid, w.norm2, a.r2)
+	t.packed.turn(Output, rows(t.do, lo, hi), dx, lo, hi, false)
+}
+
+// attentionInputBackward turns rows lo to hi of t.dq and t.dk back and takes
+// t.dx from the middle to the layer's input.
+func (t *Trainer) attentionInputBackward(worker int, a *activations, w *layerWeights, lo, hi int) {
+	dq, dk, dn := rows(t.dq, lo, hi), rows(t.dk, lo, hi), rows(t.block[worker], 0, hi-lo)
+	t.rotary.rows(dq, lo, t.time, -1)
+	t.rotary.rows(dk, lo, t.time, -1)
+	t.packed.turn(Query, dn, dq, lo, hi, false)
+	t.packed.turn(Key, dn, dk, lo, hi, true)
+	t.packed.turn(Value, dn, rows(t.dv, lo, hi), lo, hi, true)
+	t.normBackward(worker, lo, hi, dn, a.x, w.norm1, a.r1)
+}
+
+// normBackward takes the block of rows lo to hi of t.dx through a norm of x.
+func (t *Trainer) normBackward(worker, lo, hi int, dy, x tensor.Matrix, gains, r []float32) {
+	c, block := x.Cols, lo/blockRows
+	normBackward(rows(t.dx, lo, hi), dy, rows(x, lo, hi), gains, r[lo:hi], t.part[block*c:(block+1)*c], t.row[worker*c:(worker+1)*c])
 }
 
 // scratch makes the gradients of activations fit the last Forward.
@@ -121,9 +171,10 @@ func (t *Trainer) scratch() {
 	}
 	mat := func(cols int) tensor.Matrix { return tensor.Mat(make([]float32, n*cols), n, cols) }
 	kv := c.KVHeads * c.HeadDim()
-	t.dx, t.dn, t.dq, t.dk, t.dv = mat(c.Hidden), mat(c.Hidden), mat(c.Hidden), mat(kv), mat(kv)
-	t.dh, t.du = mat(c.Intermediate), mat(c.Intermediate)
-	t.part = make([]float32, ((n+gainRows-1)/gainRows+t.team.Size())*c.Hidden)
+	t.dx, t.do, t.dq, t.dk, t.dv = mat(c.Hidden), mat(c.Hidden), mat(c.Hidden), mat(kv), mat(kv)
+	t.da, t.du = mat(c.Intermediate), mat(c.Intermediate)
+	t.part = make([]float32, (n+blockRows-1)/blockRows*c.Hidden)
+	t.row = make([]float32, t.team.Size()*c.Hidden)
 }
 
 // Gradient sets Grad to the gradient of the mean cross-entropy over all

@@ -10,7 +10,7 @@ const (
 	kBlock   = 128
 	rowBlock = 96
 	// maxPacked bounds the elements of B that are packed at once.
-	maxPacked = 1 << 21
+	maxPacked = 1 << 22
 )
 
 // MulNN sets c (M × N) to a (M × K) · b (K × N), or adds to it.
@@ -108,10 +108,7 @@ func (t *Team) mulPacked(c Matrix, a left, kk int, p *Panels, add bool) {
 // columns of a transposed left side are packed into tiles first.
 func (t *Team) mulBlock(worker int, c Matrix, a left, lo, hi, kk int, p *Panels, add bool) {
 	if a.cs == 1 || kk == 0 {
-		for k0 := 0; k0 < kk || k0 == 0; k0 += kBlock {
-			k := min(kBlock, kk-k0)
-			p.mul(c, left{a.data[min(k0, len(a.data)):], a.rs, 1}, lo, hi, k, k0, add || k0 > 0)
-		}
+		p.mul(c, a, lo, hi, kk, 0, add)
 		return
 	}
 	if t.packed[worker] == nil {

@@ -111,8 +111,16 @@ func (p *Panels) fits(c Matrix, m, kk, k0 int) {
 	}
 }
 
-// mul computes rows lo to hi of c.
+// mul computes rows lo to hi of c, kBlock steps of the chains at a time.
 func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
+	for ; kk > kBlock; kk -= kBlock {
+		p.mulPart(c, a, lo, hi, kBlock, k0, add)
+		a.data, k0, add = a.data[kBlock*a.cs:], k0+kBlock, true
+	}
+	p.mulPart(c, a, lo, hi, kk, k0, add)
+}
+
+func (p *Panels) mulPart(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
 	if kk == 0 {
 		for i := lo; i < hi && !add; i++ {
 			clear(c.Row(i))
@@ -124,8 +132,8 @@ func (p *Panels) mul(c Matrix, a left, lo, hi, kk, k0 int, add bool) {
 		b := p.data[j*p.k+k0*panelWidth:]
 		w := min(panelWidth, c.Cols-j)
 		for i := lo; i < hi; {
-			n := 1
-			if n = tileRows(hi - i); n == 12 && a.cs != 1 {
+			n := tileRows(hi - i)
+			if n == 12 && a.cs != 1 {
 				n = 8 // the wide tile reads rows or packed columns
 			}
 			tile(level, n, kk, a.data[i*a.rs:], a.rs, a.cs, b, c, i, j, w, plus)
