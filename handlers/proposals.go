@@ -183,11 +183,11 @@ func (s *Site) proposalState(_ http.ResponseWriter, r *http.Request) (answer, er
 // proposalBallot casts the reader's ballot.
 func (s *Site) proposalBallot(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	a, err := s.proposalAct(r, func(actor governance.Actor, id governance.ProposalID) (audit.Receipt, error) {
-		p, err := s.Proposals.Get(r.Context(), id)
+		poll, err := s.Proposals.Poll(r.Context(), id)
 		if err != nil {
 			return audit.Receipt{}, err
 		}
-		return s.Voting.Cast(r.Context(), actor, p.Poll, r.PostForm.Get("choice"), r.PostForm.Get("reason"))
+		return s.Voting.Cast(r.Context(), actor, poll, r.PostForm.Get("choice"), r.PostForm.Get("reason"))
 	})
 	if err != nil && wrongForm(err) {
 		return s.showProposal(r, err)

@@ -27,14 +27,39 @@ func (tx *Tx) Now(ctx context.Context) time.Time {
 	if !tx.now.IsZero() || tx.failed != nil {
 		return tx.now
 	}
-	const q = `select clock_timestamp()`
+	tx.scanNow(tx.QueryRow(ctx, clock))
+	return tx.now
+}
+
+const clock = `select clock_timestamp()`
+
+func (tx *Tx) scanNow(row pgx.Row) {
 	var now time.Time
-	if err := tx.QueryRow(ctx, q).Scan(&now); err != nil {
+	if err := row.Scan(&now); err != nil {
 		tx.failed = fmt.Errorf("read the database's clock: %w", err)
-		return time.Time{}
+		return
 	}
 	tx.now = now.UTC().Add(tx.trail.offset()).Truncate(time.Microsecond)
-	return tx.now
+}
+
+// Locking sends the statements that take an act's locks, in their order, and
+// behind them the reading of the clock, in one journey to the database: the
+// statements wait for each other there as they would one by one. read gets
+// their results; an error of a statement comes out of its own.
+func (tx *Tx) Locking(ctx context.Context, locks *pgx.Batch, read func(pgx.BatchResults) error) error {
+	late := tx.now.IsZero()
+	if late {
+		locks.Queue(clock)
+	}
+	results := tx.SendBatch(ctx, locks)
+	err := read(results)
+	if err == nil && late {
+		tx.scanNow(results.QueryRow())
+	}
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // Enqueue inserts a job that exists if and only if the act commits.
@@ -88,27 +113,42 @@ func (tx *Tx) record(ctx context.Context, ev Event) (Receipt, error) {
 			return Receipt{}, fmt.Errorf("hold %s entry: %w", e.Kind, err)
 		}
 	} else {
-		const append = `
-			insert into audit_entries (at, kind, actor, subject, refs, data)
-			values (@at, @kind, @actor, @subject, @refs, @data) returning id`
-		if err := tx.QueryRow(ctx, append, args).Scan(&receipt.Entry); err != nil {
-			return Receipt{}, fmt.Errorf("append %s entry: %w", e.Kind, err)
-		}
+		receipt.Entry, err = tx.append(ctx, args)
+		return receipt, err
 	}
 	if tx.Actor.Operation.ID == "" {
 		return receipt, nil
 	}
-	const done = `
-		update audit_operations set entry = nullif(@entry, 0), subject = @subject
-		where actor = @actor and operation = @operation`
-	doneArgs := pgx.StrictNamedArgs{
-		"entry": int64(receipt.Entry), "subject": receipt.Subject,
-		"actor": tx.Actor.Ref(), "operation": tx.Actor.Operation.ID,
-	}
+	const done = `update audit_operations set subject = @subject where actor = @actor and operation = @operation`
+	doneArgs := pgx.StrictNamedArgs{"subject": receipt.Subject, "actor": tx.Actor.Ref(), "operation": tx.Actor.Operation.ID}
 	if _, err := tx.Exec(ctx, done, doneArgs); err != nil {
 		return Receipt{}, fmt.Errorf("record operation: %w", err)
 	}
 	return receipt, nil
+}
+
+// append writes an entry and, where the act has an operation, the receipt
+// beside it: one statement.
+func (tx *Tx) append(ctx context.Context, args pgx.StrictNamedArgs) (governance.EntryID, error) {
+	const entry = `
+		insert into audit_entries (at, kind, actor, subject, refs, data)
+		values (@at, @kind, @actor, @subject, @refs, @data) returning id`
+	const receipted = `
+		with e as (
+			insert into audit_entries (at, kind, actor, subject, refs, data)
+			values (@at, @kind, @actor, @subject, @refs, @data) returning id
+		)
+		update audit_operations set entry = e.id, subject = @subject from e
+		where audit_operations.actor = @actor and operation = @operation returning e.id`
+	q := entry
+	if tx.Actor.Operation.ID != "" {
+		q, args["operation"] = receipted, tx.Actor.Operation.ID
+	}
+	var id governance.EntryID
+	if err := tx.QueryRow(ctx, q, args).Scan(&id); err != nil {
+		return 0, fmt.Errorf("append %s entry: %w", args["kind"], err)
+	}
+	return id, nil
 }
 
 // Release lets the entries that were held under a name into the log, in the

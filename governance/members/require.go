@@ -45,24 +45,30 @@ func Require(ctx context.Context, tx *audit.Tx, right Right) error {
 // right is asked for before them.
 func Has(ctx context.Context, tx *audit.Tx, member governance.MemberID, right Right) (bool, error) {
 	const lock = `select left_at is null from members where id = @member for share`
-	args := pgx.StrictNamedArgs{"member": member}
-	rows, _ := tx.Query(ctx, lock, args)
-	present, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	if err != nil {
-		return false, fmt.Errorf("read rights of member %d: %w", member, err)
-	}
-	if len(present) == 0 || !present[0] {
-		return false, nil
-	}
 	const q = `
 		select expires_at, null::timestamptz as until from memberships where member = @member and group_name = any(@groups)
 		union all
 		select null, until from suspensions where member = @member and right_name = @right`
 	type row struct{ Expires, Until *time.Time }
-	rows, _ = tx.Query(ctx, q, pgx.StrictNamedArgs{"member": member, "groups": groupsWith(right), "right": right})
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	both := &pgx.Batch{} // the second waits for the lock of the first
+	both.Queue(lock, pgx.StrictNamedArgs{"member": member})
+	both.Queue(q, pgx.StrictNamedArgs{"member": member, "groups": groupsWith(right), "right": right})
+	results := tx.SendBatch(ctx, both)
+	rows, _ := results.Query()
+	present, err := pgx.CollectRows(rows, pgx.RowTo[bool])
+	var found []row
+	if err == nil {
+		rows, _ = results.Query()
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	}
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
 	if err != nil {
 		return false, fmt.Errorf("read rights of member %d: %w", member, err)
+	}
+	if len(present) == 0 || !present[0] {
+		return false, nil
 	}
 	granted := false
 	for _, r := range found {

@@ -47,6 +47,21 @@ func (p *Proposals) Get(ctx context.Context, id governance.ProposalID) (Proposal
 	return found, nil
 }
 
+// Poll returns the poll of a proposal, 0 before voting: all that casting a
+// ballot needs of it.
+func (p *Proposals) Poll(ctx context.Context, id governance.ProposalID) (governance.PollID, error) {
+	const q = `select coalesce(poll, 0) from proposals where id = @id`
+	var poll governance.PollID
+	err := p.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&poll)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, governance.Errorf(governance.NotFound, "There is no proposal %d.", id)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read poll of proposal %d: %w", id, err)
+	}
+	return poll, nil
+}
+
 // Summary is a proposal in a list.
 type Summary struct {
 	ID      governance.ProposalID

@@ -77,17 +77,23 @@ func (v *Voting) Cast(ctx context.Context, actor governance.Actor, poll governan
 // of ballot at the act's time.
 func requireOpen(ctx context.Context, tx *audit.Tx, poll governance.PollID, secret bool) (governance.Ref, error) {
 	const q = `select about, secret, state, closes_at from polls where id = @poll for share`
+	const line = `select true from roll where poll = @poll and member = @member for update`
 	var p Poll
-	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"poll": poll}).Scan(&p.About, &p.Secret, &p.State, &p.Closes)
-	if err == nil {
-		const line = `select from roll where poll = @poll and member = @member for update`
-		tag, lineErr := tx.Exec(ctx, line, pgx.StrictNamedArgs{"poll": poll, "member": tx.Actor.Member})
-		if lineErr == nil && tag.RowsAffected() == 0 {
-			lineErr = governance.Errorf(governance.Forbidden, "You are not on the roll of poll %d, which was frozen when it opened.", poll)
+	var listed []bool
+	locks := &pgx.Batch{}
+	locks.Queue(q, pgx.StrictNamedArgs{"poll": poll})
+	locks.Queue(line, pgx.StrictNamedArgs{"poll": poll, "member": tx.Actor.Member})
+	err := tx.Locking(ctx, locks, func(results pgx.BatchResults) error {
+		err := results.QueryRow().Scan(&p.About, &p.Secret, &p.State, &p.Closes)
+		if err != nil {
+			return err
 		}
-		if lineErr != nil {
-			return "", lineErr
-		}
+		rows, _ := results.Query()
+		listed, err = pgx.CollectRows(rows, pgx.RowTo[bool])
+		return err
+	})
+	if err == nil && len(listed) == 0 {
+		return "", governance.Errorf(governance.Forbidden, "You are not on the roll of poll %d, which was frozen when it opened.", poll)
 	}
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
