@@ -363,6 +363,34 @@ func TestRevokedNodeIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// A node that is not needed for long is answered at once, with the time at which
+// to ask again; one that is needed soon waits.
+func TestComeBack(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	m := s.join(0, "kitchen")
+	for _, tt := range []struct {
+		away time.Duration
+		told bool
+	}{{time.Hour, true}, {time.Second, false}, {0, false}} {
+		back := time.Time{}
+		if tt.away > 0 {
+			back = time.Now().Add(tt.away)
+		}
+		s.work.mu.Lock()
+		s.work.back = back
+		s.work.mu.Unlock()
+		status, header, _ := m.do(m.signed("GET", protocol.PathWork+"?wait=0&size=0", nil, ""))
+		want := ""
+		if tt.told {
+			want = fmt.Sprint(back.Unix())
+		}
+		if got := header.Get(protocol.HeaderComeBack); status != 204 || got != want {
+			t.Errorf("away for %v: %d and “%s”, want 204 and “%s”", tt.away, status, got, want)
+		}
+	}
+}
+
 func TestLongPollWakes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

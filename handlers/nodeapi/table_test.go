@@ -28,6 +28,7 @@ type table struct {
 	reports  []protocol.Report
 	manifest []protocol.ManifestSummary
 	ops      map[string]bool
+	back     time.Time
 }
 
 func newTable() *table {
@@ -55,6 +56,12 @@ func (s *table) Next(_ context.Context, node governance.NodeID, _ int64) (protoc
 		return a, nil
 	}
 	return protocol.Assignment{}, governance.Errorf(governance.NotFound, "No work.")
+}
+
+func (s *table) ComeBack(context.Context, governance.NodeID) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.back, nil
 }
 
 func (s *table) Renew(_ context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error) {

@@ -59,7 +59,7 @@ func (a *API) work(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetWriteDeadline(time.Now().Add(wait + patience))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
+	for first := true; ; first = false {
 		wake := a.Work.Wake()
 		assignment, err := a.Work.Next(r.Context(), callerOf(r).node, size)
 		if err == nil {
@@ -68,6 +68,9 @@ func (a *API) work(w http.ResponseWriter, r *http.Request) {
 		}
 		if !governance.Is(err, governance.NotFound) {
 			a.refuse(w, r, err)
+			return
+		}
+		if first && a.away(w, r) {
 			return
 		}
 		select {
@@ -79,6 +82,22 @@ func (a *API) work(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// away sends a node that is not needed for longer than a poll away, and
+// reports whether it did.
+func (a *API) away(w http.ResponseWriter, r *http.Request) bool {
+	back, err := a.Work.ComeBack(r.Context(), callerOf(r).node)
+	if err != nil {
+		a.refuse(w, r, err)
+		return true
+	}
+	if back.Before(a.Now().Add(protocol.MaxWait)) {
+		return false
+	}
+	w.Header().Set(protocol.HeaderComeBack, strconv.FormatInt(back.Unix(), 10))
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }
 
 func workQuery(r *http.Request) (wait time.Duration, size int64, err error) {

@@ -3,6 +3,7 @@ package nodeapi
 import (
 	"context"
 	"io"
+	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
@@ -27,6 +28,10 @@ type Work interface {
 	// already is given out again, with a new lease: it may have crashed.
 	// NotFound when there is none. It must not block.
 	Next(ctx context.Context, node governance.NodeID, logSize int64) (protocol.Assignment, error)
+
+	// ComeBack returns when a node that has no work should ask again; the zero
+	// time lets it wait here.
+	ComeBack(ctx context.Context, node governance.NodeID) (time.Time, error)
 
 	// Renew extends a lease. Cancelled is set, and nothing is extended, when
 	// the assignment is closed or its epoch is over.

@@ -36,6 +36,10 @@ const (
 // query "assignment=ID&length=BYTES", and each part by "offset=BYTES" beside them.
 const HeaderOffset = "Althing-Offset"
 
+// HeaderComeBack answers a node that is not needed for a while: when it should
+// ask for work again, Unix seconds.
+const HeaderComeBack = "Althing-Come-Back"
+
 // Renewal keeps a lease while the node works.
 type Renewal struct {
 	Assignment training.AssignmentID `json:"assignment"`

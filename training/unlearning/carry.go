@@ -114,8 +114,10 @@ func (s *Store) Verify(ctx context.Context, actor governance.Actor, id training.
 		if ev.Measuring, err = s.measure(ctx, tx, c); err != nil {
 			return nil, err
 		}
-		if ev.Auditing, err = s.auditing(ctx, tx, c, [32]byte(hash)); err != nil {
-			return nil, err
+		if !decided.Stateful() { // what nodes kept between rounds is not there any more to train with again
+			if ev.Auditing, err = s.auditing(ctx, tx, c, [32]byte(hash)); err != nil {
+				return nil, err
+			}
 		}
 		if err := tx.Enqueue(ctx, rounds.UnlearningArgs{Case: id}, nil); err != nil {
 			return nil, err

@@ -429,7 +429,7 @@ func FuzzAnswers(f *testing.F) {
 		}
 		web := &http.Client{Transport: answers{body, status}}
 		c := &client{http: web, id: Identity{URL: "http://x", Node: 1}, key: make([]byte, 64), now: time.Now}
-		_, ok, err := c.work(t.Context(), time.Second, 0)
+		_, ok, _, err := c.work(t.Context(), time.Second, 0)
 		if ok && err != nil || status >= 300 && err == nil {
 			t.Errorf("%d %q: %v, %v", status, body, ok, err)
 		}

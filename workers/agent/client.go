@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,20 +159,25 @@ func readJSON(r io.Reader, most int64, to any) error {
 	return nil
 }
 
-// work asks for an assignment; false when there is none after the wait.
-func (c *client) work(ctx context.Context, wait time.Duration, logSize int64) (protocol.Assignment, bool, error) {
+// work asks for an assignment; false when there is none after the wait. The
+// time is when the platform wants to be asked again, zero for at once.
+func (c *client) work(ctx context.Context, wait time.Duration, logSize int64) (protocol.Assignment, bool, time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+30*time.Second)
 	defer cancel()
 	target := fmt.Sprintf("%s?wait=%d&size=%d", protocol.PathWork, int(wait.Seconds()), logSize)
 	res, err := c.do(ctx, http.MethodGet, target, nil, "", nil)
 	if err != nil {
-		return protocol.Assignment{}, false, err
+		return protocol.Assignment{}, false, time.Time{}, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNoContent {
-		return protocol.Assignment{}, false, nil
+		var back time.Time
+		if seconds, err := strconv.ParseInt(res.Header.Get(protocol.HeaderComeBack), 10, 64); err == nil {
+			back = time.Unix(seconds, 0)
+		}
+		return protocol.Assignment{}, false, back, nil
 	}
 	var a protocol.Assignment
 	err = readJSON(res.Body, protocol.MaxWork, &a)
-	return a, err == nil, err
+	return a, err == nil, time.Time{}, err
 }

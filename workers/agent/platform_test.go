@@ -46,6 +46,7 @@ type platform struct {
 	sent     bytes.Buffer // everything that left the machine
 	requests []string     // method and path
 	cancel   bool
+	back     time.Time                                         // when a node without work shall ask again
 	size     int64                                             // of the log that the node last named
 	fault    func(w http.ResponseWriter, r *http.Request) bool // true if it answered, or cut
 	sign     func(protocol.Assignment) protocol.Assignment     // lies after signing
@@ -148,6 +149,9 @@ func (p *platform) signed(w http.ResponseWriter, r *http.Request, body []byte) {
 func (p *platform) work(w http.ResponseWriter, r *http.Request) {
 	p.size, _ = strconv.ParseInt(r.URL.Query().Get("size"), 10, 64)
 	if len(p.queue) == 0 {
+		if !p.back.IsZero() {
+			w.Header().Set(protocol.HeaderComeBack, strconv.FormatInt(p.back.Unix(), 10))
+		}
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

@@ -249,6 +249,21 @@ func TestScaffoldAtTheNode(t *testing.T) {
 	}
 }
 
+// A node that is not needed stays away as long as it was told, and half an hour
+// at most.
+func TestNodeComesBackWhenTold(t *testing.T) {
+	for _, tt := range []struct{ back, want time.Duration }{{10 * time.Minute, 10 * time.Minute}, {5 * time.Hour, longestAway}} {
+		p := newPlatform(t)
+		n := newNode(t, p, 40)
+		begin := time.Now()
+		p.back = begin.Add(tt.back)
+		err := n.run(1, func(o *Options) { o.Now = func() time.Time { return begin } })
+		if err != nil || len(n.waits) == 0 || (n.waits[0]-tt.want).Abs() > 2*time.Second {
+			t.Errorf("told to come back after %v: waited %v, %v; want %v", tt.back, n.waits, err, tt.want)
+		}
+	}
+}
+
 // control stores a server's control variate.
 func (p *platform) control(t *testing.T, values []float32) training.Digest {
 	t.Helper()

@@ -71,6 +71,10 @@ type backoff struct {
 
 const longest = time.Minute
 
+// longestAway is how long the platform may send a node away at once: what
+// needs every node, as suppression does, waits no longer.
+const longestAway = 30 * time.Minute
+
 func (b *backoff) next() time.Duration {
 	ceiling := longest
 	if b.failed < 6 {
@@ -90,6 +94,8 @@ type runner struct {
 	told   time.Time // when the manifest was last looked at
 	last   handled
 	step   atomic.Int64 // of the training under way
+
+	roundTrip int64 // milliseconds of the last small request; 0 before the first
 
 	engines engines
 }
@@ -174,7 +180,12 @@ func (r *runner) once(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	a, ok, err := r.client.work(ctx, r.Wait, seen.Size)
+	a, ok, back, err := r.client.work(ctx, r.Wait, seen.Size)
+	if err == nil && !ok && back.After(r.Now()) {
+		away := min(back.Sub(r.Now()), longestAway)
+		r.say("not needed for now; asking again in %v", away.Round(time.Second))
+		return 0, r.Sleep(ctx, away)
+	}
 	if err != nil || !ok {
 		return 0, err
 	}

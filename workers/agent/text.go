@@ -112,8 +112,15 @@ func (r *runner) tell(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.client.post(ctx, protocol.PathSeen, Capabilities(), "", nil); err != nil {
-		return err
+	seen := Capabilities()
+	for known := false; !known; { // what the first request takes is told by a second one
+		known = r.roundTrip > 0
+		seen.RoundTrip = r.roundTrip
+		sent := r.Now()
+		if err := r.client.post(ctx, protocol.PathSeen, seen, "", nil); err != nil {
+			return err
+		}
+		r.roundTrip = max(1, r.Now().Sub(sent).Milliseconds())
 	}
 	r.told = now
 	return nil

@@ -1,0 +1,51 @@
+package rounds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/training/protocol"
+	"github.com/jackc/pgx/v5"
+)
+
+// Pacing is what tells when a node that is not needed should ask again.
+type Pacing struct {
+	Seed    [32]byte      // of the newest round that runs
+	Present int           // nodes that could have been drawn for it
+	Asked   int           // nodes that were
+	Mine    bool          // the node is one of them
+	Next    time.Time     // by when the round has moved on
+	Every   time.Duration // from one round to the next, at most
+}
+
+// Pacing returns the pace of what runs, for a node that has no work; NotFound
+// when nothing runs, or several campaigns do: any of them may need it next.
+func (s *Store) Pacing(ctx context.Context, node governance.NodeID) (Pacing, error) {
+	nothing := governance.Errorf(governance.NotFound, "Nothing paces node %d.", node)
+	const q = `
+		select r.seed, r.present, cardinality(r.cohort), coalesce(r.evaluate_by, r.deadline), @node = any(r.cohort), c.recipe
+		from rounds r join campaigns c on c.id = r.campaign
+		where r.state in ('collecting', 'aggregating', 'evaluating') and c.replays is null
+		and (select count(*) from campaigns where state = 'running') = 1
+		order by r.id desc limit 1`
+	var p Pacing
+	var seed []byte
+	var recipe string
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"node": int64(node)}).Scan(&seed, &p.Present, &p.Asked, &p.Next, &p.Mine, &recipe)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, nothing
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the pace of node %d: %w", node, err)
+	}
+	decided, err := protocol.Decode[protocol.Recipe]([]byte(recipe))
+	if err != nil {
+		return p, fmt.Errorf("read the pace of node %d: %w", node, err)
+	}
+	copy(p.Seed[:], seed)
+	p.Every = 2 * time.Duration(decided.Deadline) * time.Second // collecting and evaluating
+	return p, nil
+}
