@@ -40,7 +40,7 @@ var powers = map[string][]string{
 	"github.com/microcosm-cc/bluemonday":  {"governance/wikitext"},
 	"filippo.io/age":                      {"governance/envelope", "governance/keys", "governance/elections", "governance/voting", "workers", "handlers/cli"},
 	"znkr.io/diff":                        {"governance/diff"},
-	"golang.org/x/mod":                    {"governance/translog", "governance/audit", "governance/keys", "training/protocol", "training/localdata", "training/rounds", "training/unlearning", "handlers", "handlers/cli", "workers/..."},
+	"golang.org/x/mod":                    {"governance/translog", "governance/audit", "governance/keys", "governance/envelope", "training/protocol", "training/localdata", "training/rounds", "training/unlearning", "handlers", "handlers/cli", "workers/..."},
 	"net/http":                            {"handlers/...", "static", "workers/agent", "workers/demo", "web/gallery", "."},
 	"database/sql":                        {"migrations"},
 	"github.com/chromedp":                 {},
