@@ -61,6 +61,11 @@ func (w *whole) Write(p []byte) (int, error) {
 
 func newWhole(t *testing.T) *whole {
 	t.Helper()
+	return newWholeWith(t, rounds.Options{})
+}
+
+func newWholeWith(t *testing.T, opts rounds.Options) *whole {
+	t.Helper()
 	shape := llama.Config{Hidden: 16, Layers: 1, Heads: 2, KVHeads: 1, Intermediate: 24, Context: 32, Vocab: 256, NormEps: 1e-5, RopeTheta: 10_000, Tied: true}
 	model, err := llama.Init(shape, 1)
 	if err != nil {
@@ -79,7 +84,7 @@ func newWhole(t *testing.T) *whole {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &whole{t: t, base: base, Bench: roundstest.New(t, roundstest.Founding{Weights: base, Size: int64(file.Len())}, nil)}
+	w := &whole{t: t, base: base, Bench: roundstest.NewWith(t, roundstest.Founding{Weights: base, Size: int64(file.Len())}, opts)}
 	if _, err := w.Pool.Exec(t.Context(), `update versions set config = @config`, pgx.StrictNamedArgs{"config": string(config)}); err != nil {
 		t.Fatal(err)
 	}

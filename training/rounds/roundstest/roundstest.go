@@ -122,6 +122,17 @@ func (b *Bench) Recipe(rounds, cohort int) protocol.Recipe {
 // Decide puts a decision into the log, as the adoption of a proposal would.
 func (b *Bench) Decide(motion string, params any) governance.EntryID {
 	b.t.Helper()
+	id := b.Adopt(motion, params)
+	if err := b.Sequence(b.t.Context()); err != nil {
+		b.t.Fatalf("sequence: %v", err)
+	}
+	return id
+}
+
+// Adopt is Decide where a sequencer runs beside: it leaves the entry's place in
+// the log to it.
+func (b *Bench) Adopt(motion string, params any) governance.EntryID {
+	b.t.Helper()
 	text, err := json.Marshal(params)
 	if err != nil {
 		b.t.Fatal(err)
@@ -150,9 +161,6 @@ func (b *Bench) Decide(motion string, params any) governance.EntryID {
 	}).Scan(&id)
 	if err != nil {
 		b.t.Fatalf("decide: %v", err)
-	}
-	if err := b.Sequence(b.t.Context()); err != nil {
-		b.t.Fatalf("sequence: %v", err)
 	}
 	return id
 }
