@@ -7,10 +7,20 @@
 //
 // The way of a text:
 //
-//	folder ─ Scan ─▶ pieces ─ Store.Corpus ─▶ records ─ Store.Begin ─▶ stream ─ Batch ─▶ B×T ids
+//	sources ─ Read ─▶ pieces ─ Store.Corpus ─▶ records ─ Store.Begin ─▶ stream ─ Batch ─▶ B×T ids
 //	          │ normalise, scrub, split           │ hash, bucket,         │ suppress, copy,
 //	          ▼                                   ▼ duplicates            ▼ note the round
 //	        Report (stays here)                Manifest (leaves)        Replay gives it again
+//
+// # Sources
+//
+// The owner names folders, git repositories, exports of issue trackers and
+// chats, and mailboxes in the file sources.json (Sources), with patterns, people
+// to leave out, licences that may be trained on, and bounds. Nothing is fetched.
+// A record's licence is the SPDX line in it, else that of a file .license beside
+// it, else that of the licence file in the nearest folder above it, else what the
+// owner says of the source; what stays unknown is held back and asked for. What
+// is opted out later is suppressed (Store.OptOut).
 //
 // # Normal form
 //

@@ -48,6 +48,15 @@ type Record struct {
 	Language string           // by the extension of its file
 	Tokens   int              // of Text, without the end mark
 	FirstUse training.RoundID // round that first trained on it, 0 for never
+	Domain   string           // of protocol.Domains; "" in a replay, which does not need it
+	From     []Origin         // where this text was found; nil in a replay. It never leaves the machine
+}
+
+// Origin is a place within a source where a text was found.
+type Origin struct {
+	Source string `json:"source"`
+	Path   string `json:"path"`
+	Author string `json:"author,omitempty"` // as Piece.Author
 }
 
 // Entry is what may leave the machine of a record.

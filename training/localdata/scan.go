@@ -9,134 +9,34 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 )
 
-// ErrNoText says that a folder holds nothing that could be trained on.
+// ErrNoText says that nothing was found that could be trained on.
 var ErrNoText = errors.New("no readable text")
 
 // Options say what of a folder is read. The zero value reads everything that
-// is text, within the limits below.
+// is text, within the default bounds.
 type Options struct {
-	Include   []string // patterns of path.Match for base names, as "*.go"; empty takes all
+	Include   []string // patterns of names, as "*.go"; empty takes all
 	Licence   string   // SPDX expression for files that state none; "" leaves it open
 	ScrubMail bool     // take mail addresses out as well
-	MaxFile   int64    // bytes of one file; 0 is 16 MiB
-	MaxTotal  int64    // bytes of all files; 0 is 256 MiB
-	MaxFiles  int      // 0 is 100,000
-	MaxRecord int      // bytes of one record; 0 is 64 KiB
+	Bounds    Bounds
 }
 
-// withDefaults fills the limits that were left open.
-func (o Options) withDefaults() Options {
-	if o.MaxFile == 0 {
-		o.MaxFile = 16 << 20
-	}
-	if o.MaxTotal == 0 {
-		o.MaxTotal = 256 << 20
-	}
-	if o.MaxFiles == 0 {
-		o.MaxFiles = 100_000
-	}
-	if o.MaxRecord == 0 {
-		o.MaxRecord = 64 << 10
-	}
-	return o
-}
-
-// Piece is a part of a file, in normal form and without secrets.
-type Piece struct {
-	Path     string // within the folder; never leaves the machine
-	Text     string
-	Licence  string
-	Language string
-}
-
-// Skip says which file was left out and why.
-type Skip struct{ Path, Reason string }
-
-// Report is what the owner of the folder is told. It names files, so it stays
-// on the machine.
-type Report struct {
-	Files    int   // read
-	Bytes    int64 // of these files
-	Skipped  []Skip
-	Findings []Finding
-}
-
-// ByKind counts the findings of each kind, for a summary line.
-func (r Report) ByKind() map[string]int {
-	counts := map[string]int{}
-	for _, f := range r.Findings {
-		counts[f.Kind]++
-	}
-	return counts
-}
-
-// Scan reads the text of a folder, in the order of its names. Names that begin
-// with a dot, links and devices are left out, and nothing outside the folder
-// is ever opened (os.Root). A file that cannot be read, is binary or is not
-// UTF-8 is a line of the report and not a failure; a folder without any text
-// is ErrNoText.
-func Scan(ctx context.Context, dir string, options Options) ([]Piece, Report, error) {
-	o := options.withDefaults()
-	var pieces []Piece
-	var report Report
+// Scan reads one folder of which its owner said that it may be trained on,
+// whatever its licence: Read with a source that has no name.
+func Scan(ctx context.Context, dir string, o Options) ([]Piece, Report, error) {
+	report := Report{Held: map[string]int{}}
 	for _, pattern := range o.Include {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return nil, report, fmt.Errorf("scan %s: pattern %q: %w", dir, pattern, err)
 		}
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, report, fmt.Errorf("scan folder: %w", err)
-	}
-	defer root.Close()
-	skip := func(name, reason string) { report.Skipped = append(report.Skipped, Skip{name, reason}) }
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		switch {
-		case err != nil:
-			skip(name, reason(err))
-			return nil
-		case name != "." && strings.HasPrefix(d.Name(), "."):
-			skip(name, "hidden")
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case d.IsDir() || !included(o.Include, d.Name()):
-			return nil
-		case !d.Type().IsRegular():
-			skip(name, "not a regular file")
-			return nil
-		case report.Files == o.MaxFiles:
-			skip(name, fmt.Sprintf("more than %d files", o.MaxFiles))
-			return fs.SkipAll
-		}
-		data, err := read(root, name, o.MaxFile)
-		if err != nil {
-			skip(name, reason(err))
-			return nil
-		}
-		if why := notText(data); why != "" {
-			skip(name, why)
-			return nil
-		}
-		if report.Bytes+int64(len(data)) > o.MaxTotal {
-			skip(name, fmt.Sprintf("more than %d bytes together", o.MaxTotal))
-			return nil
-		}
-		report.Files++
-		report.Bytes += int64(len(data))
-		found, secrets := cut(name, string(bytes.TrimPrefix(data, []byte("\ufeff"))), o)
-		pieces = append(pieces, found...)
-		report.Findings = append(report.Findings, secrets...)
-		return nil
-	})
+	source := Source{Kind: Folder, Path: dir, Include: o.Include, Licence: o.Licence, Mails: o.ScrubMail}
+	pieces, err := readSource(ctx, source, o.Bounds, nil, &report)
 	if err != nil {
 		return nil, report, fmt.Errorf("scan %s: %w", dir, err)
 	}
@@ -146,32 +46,76 @@ func Scan(ctx context.Context, dir string, options Options) ([]Piece, Report, er
 	return pieces, report, nil
 }
 
-// cut turns the text of one file into pieces. Secrets go before the cut, which
-// might fall into one; line ends are made equal before that, which keeps the
-// numbers of lines.
-func cut(name, text string, o Options) ([]Piece, []Finding) {
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	text, findings := scrub(name, text, o.ScrubMail)
-	licence := licenceOf(text)
-	if licence == "" && o.Licence != "" {
-		licence = knownLicence(o.Licence)
+// walk gives the files of a source to take, in the order of their names. Names
+// that begin with a dot, links and devices are left out, and nothing outside
+// the folder is ever opened (os.Root). What take cannot read is a line of the
+// report and not a failure. A path that is a file is that file alone.
+func (r *reading) walk(take func(root *os.Root, name string) error) error {
+	dir, only := r.source.Path, ""
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
 	}
-	var pieces []Piece
-	for _, part := range split(Normalise(text), o.MaxRecord) {
-		if part = Normalise(part); part != "" {
-			pieces = append(pieces, Piece{name, part, licence, languageOf(name)})
+	if !info.IsDir() {
+		dir, only = filepath.Split(dir)
+		dir = filepath.Clean(dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer root.Close()
+	if only != "" {
+		return take(root, only)
+	}
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case r.ctx.Err() != nil:
+			return r.ctx.Err()
+		case err != nil:
+			r.skip(name, reason(err))
+		case name != "." && strings.HasPrefix(d.Name(), "."):
+			r.skip(name, "hidden")
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.IsDir():
+		case !isLicence(name) && !r.source.admits(name):
+		case !d.Type().IsRegular():
+			r.skip(name, "not a regular file")
+		default:
+			return take(root, name)
 		}
-	}
-	return pieces, findings
+		return nil
+	})
 }
 
-func included(patterns []string, base string) bool {
-	for _, p := range patterns {
-		if ok, _ := path.Match(p, base); ok {
-			return true
-		}
+// textFile takes a file of a folder.
+func (r *reading) textFile(root *os.Root, name string) error {
+	data, err := read(root, name, r.bounds.File)
+	if err != nil {
+		r.skip(name, reason(err))
+		return nil
 	}
-	return len(patterns) == 0
+	return r.file(name, data)
+}
+
+// file takes the bytes of a file, or what it says of licences.
+func (r *reading) file(name string, data []byte) error {
+	if why := notText(data); why != "" {
+		r.skip(name, why)
+		return nil
+	}
+	text := string(bytes.TrimPrefix(data, []byte("\ufeff")))
+	switch {
+	case strings.HasSuffix(name, companion):
+		r.beside[strings.TrimSuffix(name, companion)] = licenceOf(text)
+		return nil
+	case isLicence(name):
+		r.folders[path.Dir(name)] = licenceByText(text)
+		return nil
+	}
+	return r.text(name, text, domainOf(name))
 }
 
 // errTooLong is the reason for a file above the limit.

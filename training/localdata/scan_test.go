@@ -44,7 +44,7 @@ func TestScan(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "link.txt")); err != nil {
 		t.Fatal(err)
 	}
-	pieces, report, err := Scan(context.Background(), dir, Options{MaxFile: 300, MaxRecord: 150, Licence: "CC0-1.0"})
+	pieces, report, err := Scan(context.Background(), dir, Options{Bounds: Bounds{File: 300, Record: 150}, Licence: "CC0-1.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +89,8 @@ func TestScanLimits(t *testing.T) {
 	}{
 		{"all", Options{}, 3, 0},
 		{"pattern", Options{Include: []string{"*.go", "*.rs"}}, 1, 0},
-		{"files", Options{MaxFiles: 2}, 2, 1},
-		{"total", Options{MaxTotal: 9}, 2, 1},
+		{"files", Options{Bounds: Bounds{Files: 2}}, 2, 1},
+		{"total", Options{Bounds: Bounds{Total: 9}}, 2, 1},
 	} {
 		pieces, report, err := Scan(context.Background(), dir, tt.options)
 		if err != nil || len(pieces) != tt.pieces || len(report.Skipped) != tt.skipped {

@@ -56,9 +56,9 @@ var shapes = []shape{
 // telling are the ends of names whose values are secrets, in lower case.
 var telling = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "api-key", "access_key", "access-key", "accesskey", "private_key", "private-key", "privatekey", "credential"}
 
-// mail is the shape of an address, taken out only when asked: in much text an
+// mailShape is the shape of an address, taken out only when asked: in much text an
 // address is a public signature.
-var mail = shape{"mail address", []string{"@"}, regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`), nil}
+var mailShape = shape{"mail address", []string{"@"}, regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`), nil}
 
 // notMarker accepts every value but the one that is already taken out.
 func notMarker(value string) bool { return value != Marker }
@@ -112,7 +112,7 @@ func scrub(path, text string, mails bool) (string, []Finding) {
 	}
 	list := shapes
 	if mails {
-		list = append(list[:len(list):len(list)], mail)
+		list = append(list[:len(list):len(list)], mailShape)
 	}
 	var out strings.Builder
 	number := 0

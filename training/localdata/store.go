@@ -27,6 +27,8 @@ import (
 //	manifests/<digest>  what a round or a replay trained on; equal ones are kept once
 //	rounds/<number>     the digest of the round's manifest
 //	suppression.json    rules of unlearning cases
+//	origins.json        where the texts that were trained on came from
+//	withheld.json       which of them their owner opted out
 //
 // Files are written under another name and renamed, so a crash or a full disk
 // leaves the old state; a round counts as begun when its file under rounds is
@@ -39,7 +41,9 @@ type Store struct {
 	first map[training.Digest]training.RoundID // first use of each record
 	known map[training.Digest]Entry            // as of its latest round
 	rules []Rule
-	wrap  func(io.Writer) io.Writer // stands before each file; a test fills the disk here
+	from  map[training.Digest][]Origin // of each record that was trained on
+	out   []training.Digest            // that the owner opted out, ascending
+	wrap  func(io.Writer) io.Writer    // stands before each file; a test fills the disk here
 }
 
 const (
@@ -63,6 +67,7 @@ func OpenStore(dir string) (*Store, error) {
 		roots: map[training.Digest]training.Digest{},
 		first: map[training.Digest]training.RoundID{},
 		known: map[training.Digest]Entry{},
+		from:  map[training.Digest][]Origin{},
 		wrap:  func(w io.Writer) io.Writer { return w },
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -120,6 +125,9 @@ func (s *Store) load() error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := s.loadOrigins(); err != nil {
+		return err
+	}
 	manifests, err := fs.ReadDir(s.root.FS(), "manifests")
 	if err != nil {
 		return err
@@ -172,17 +180,22 @@ func (s *Store) Corpus(pieces []Piece, key []byte) (Corpus, error) {
 	if s.salt == nil {
 		return c, fmt.Errorf("make records: %w", ErrPurged)
 	}
-	seen := make(map[training.Digest]bool, len(pieces))
+	seen := make(map[training.Digest]int, len(pieces))
 	for _, p := range pieces {
 		id := s.ID(p.Text)
-		if seen[id] {
+		from := Origin{p.Source, p.Path, p.Author}
+		if at, ok := seen[id]; ok {
 			c.Duplicates++
+			if r := &c.Records[at]; !slices.Contains(r.From, from) {
+				r.From = append(r.From, from)
+			}
 			continue
 		}
-		seen[id] = true
+		seen[id] = len(c.Records)
 		c.Records = append(c.Records, Record{
 			ID: id, Text: p.Text, Part: PartOf(key, p.Text), Licence: p.Licence, Language: p.Language,
 			Tokens: len(tokenizer.Encode(p.Text)), FirstUse: s.first[id],
+			Domain: p.Domain, From: []Origin{from},
 		})
 	}
 	slices.SortFunc(c.Records, func(a, b Record) int { return compareIDs(a.ID, b.ID) })
@@ -227,6 +240,12 @@ func (s *Store) Begin(round training.RoundID, c Corpus) (Use, error) {
 	}
 	if err := s.keep(use.Train); err != nil {
 		return use, fmt.Errorf("begin round %d: keep a record: %w", round, err)
+	}
+	if err := s.keepOrigins(use.Train); err != nil {
+		return use, fmt.Errorf("begin round %d: keep where records came from: %w", round, err)
+	}
+	for i := range use.Train { // as Replay gives them
+		use.Train[i].From, use.Train[i].Domain = nil, ""
 	}
 	use.Manifest = manifestOf(kept)
 	digest, err := s.keepManifest(use.Manifest)
@@ -327,7 +346,9 @@ func (s *Store) replay(digest training.Digest) (Use, error) {
 		}
 		use.Manifest.Entries = append(use.Manifest.Entries, e)
 		if e.Part == Train {
-			use.Train = append(use.Train, Record{e.ID, text, e.Part, e.Licence, e.Language, e.Tokens, e.FirstUse})
+			use.Train = append(use.Train, Record{
+				ID: e.ID, Text: text, Part: e.Part, Licence: e.Licence, Language: e.Language, Tokens: e.Tokens, FirstUse: e.FirstUse,
+			})
 		}
 	}
 	if len(use.Suppressed) > 0 {
@@ -430,7 +451,8 @@ func (s *Store) Purge() error {
 			return fmt.Errorf("purge store: %w", err)
 		}
 	}
-	s.salt, s.rules = nil, nil
+	s.salt, s.rules, s.out = nil, nil, nil
+	clear(s.from)
 	clear(s.roots)
 	clear(s.first)
 	clear(s.known)

@@ -35,7 +35,7 @@ func open(t testing.TB, dir string) *Store {
 func texts(n int) []Piece {
 	pieces := make([]Piece, n)
 	for i := range pieces {
-		pieces[i] = Piece{fmt.Sprintf("secret-name-%d.txt", i), fmt.Sprintf("This is private text number %d.", i), "CC0-1.0", "text"}
+		pieces[i] = Piece{Path: fmt.Sprintf("secret-name-%d.txt", i), Text: fmt.Sprintf("This is private text number %d.", i), Licence: "CC0-1.0", Language: "text"}
 		if i%10 == 0 {
 			pieces[i].Licence, pieces[i].Language = "MIT", "go"
 		}

@@ -118,7 +118,10 @@ func (s *Store) setRules(rules []Rule) error {
 // suppressed reports whether a record is out, and counts it for each case that
 // names it.
 func (s *Store) suppressed(e Entry, text string, counts map[training.UnlearningID]int) bool {
-	out := false
+	out := contains(s.out, e.ID)
+	if out {
+		counts[OwnWish]++
+	}
 	for _, r := range s.rules {
 		if r.matches(e, text) {
 			counts[r.Case]++

@@ -174,8 +174,9 @@ func FuzzCut(f *testing.F) {
 			return
 		}
 		limit = 4 + max(0, limit)%1000
-		pieces, _ := cut("f.txt", text, Options{MaxRecord: limit, ScrubMail: true})
-		for _, p := range pieces {
+		r := &reading{bounds: Bounds{Record: limit}, report: &Report{}}
+		r.cut("f.txt", text, Piece{}, true)
+		for _, p := range r.pieces {
 			if p.Text == "" || !utf8.ValidString(p.Text) || Normalise(p.Text) != p.Text {
 				t.Fatalf("cut(%q, %d) gave %q", text, limit, p.Text)
 			}
