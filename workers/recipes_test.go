@@ -160,22 +160,30 @@ func TestUnlearningRollsBackTheServerToo(t *testing.T) {
 		recipe func(*protocol.Recipe)
 		step   func() func([]float32, []memberUpdate)
 		state  bool
+		owners []governance.MemberID // the last one is forgotten
+		from   int                   // round in which that one begins
 	}{
 		{"fedadam", func(r *protocol.Recipe) {
 			r.Server = protocol.Server{Rule: protocol.FedAdam, Rate: "0.01", Momentum: "0.9", Beta2: "0.99", Tau: "0.001"}
-		}, func() func([]float32, []memberUpdate) { return slowAdam(0.01, 0.9, 0.99, 0.001) }, true},
+		}, func() func([]float32, []memberUpdate) { return slowAdam(0.01, 0.9, 0.99, 0.001) }, true, []governance.MemberID{1, 2, 3, 4}, 2},
 		{"median", func(r *protocol.Recipe) {
 			r.Robust = protocol.Robust{Rule: protocol.Median, Byzantine: 1}
 			r.MinReports, r.Selection.MemberCap = 3, 1
-		}, func() func([]float32, []memberUpdate) { return slowMedian }, false},
+		}, func() func([]float32, []memberUpdate) { return slowMedian }, false, []governance.MemberID{1, 2, 3, 4}, 2},
+		// two who remain withstand nobody, and the median is their mean
+		{"median of few", func(r *protocol.Recipe) {
+			r.Robust = protocol.Robust{Rule: protocol.Median, Byzantine: 1}
+			r.MinReports, r.Selection.MemberCap = 3, 1
+		}, func() func([]float32, []memberUpdate) { return slowMedian }, false, []governance.MemberID{1, 2, 3}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, 1, 2, 3, 4)
+			s := newSite(t, tt.owners...)
+			last := len(tt.owners) - 1
 			s.recipe = tt.recipe
 			cases := newCases(s)
 			s.refuses = func(a protocol.Assignment) bool {
-				return a.Kind == protocol.Train && a.Node == int64(s.nodes[3]) && a.Number == 1
+				return a.Kind == protocol.Train && a.Node == int64(s.nodes[last]) && a.Number < tt.from
 			}
 			s.work(Rounds(s.Training), Unlearning(s.Training, cases))
 			c := s.train(3)
@@ -186,8 +194,8 @@ func TestUnlearningRollsBackTheServerToo(t *testing.T) {
 				t.Fatalf("the campaign ended with %s, the reference with %s", c.Head, got)
 			}
 			s.until("version", func() bool { v, err := s.Training.Models.Served(t.Context()); return err == nil && v.Weights == c.Head })
-			want := s.reference(c.ID, 4, 2, tt.step())
-			closed := s.forget(cases, c.ID, 4, unlearning.Closed)
+			want := s.reference(c.ID, tt.owners[last], tt.from, tt.step())
+			closed := s.forget(cases, c.ID, tt.owners[last], unlearning.Closed)
 			if closed.Result != want || want == c.Head {
 				t.Errorf("forgotten: got %s, want %s, which is not %s", closed.Result, want, c.Head)
 			}

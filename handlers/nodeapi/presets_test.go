@@ -82,6 +82,9 @@ func small(r protocol.Recipe) protocol.Recipe {
 	r.Steps, r.BatchTokens, r.LearnRate, r.Deadline = min(r.Steps, 30), 128, "0.01", 60
 	r.Cohort, r.MinReports = 5, 3
 	r.Local.Warmup = min(r.Local.Warmup, 5)
+	if r.Server.Rule == protocol.DiLoCo { // its momentum carries far
+		r.LearnRate = "0.002"
+	}
 	if r.Robust.Rule != "" {
 		r.Robust.Byzantine = 1
 	}
