@@ -3,11 +3,13 @@
 
 .DEFAULT_GOAL := help
 time := 20s
+python := /usr/bin/python3
+rounds := 5
 
-.PHONY: help run demo test browser race fuzz soak bench screenshots generate founding build verify check
+.PHONY: help run demo test browser race fuzz soak bench bench-torch screenshots generate founding build verify check
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## serve the last community on localhost:8080
 	go run . serve
@@ -35,6 +37,10 @@ soak: ## run the tests that count crashes and races at full length; hours
 
 bench: ## run the benchmarks six times, as benchstat wants them
 	go test -run '^$$' -bench . -benchmem -count 6 ./training/... ./governance/... ./handlers/...
+
+bench-torch: ## train beside PyTorch on this processor: make bench-torch python=/usr/bin/python3 rounds=5
+	CGO_ENABLED=0 go build -trimpath -o bin/althing .
+	$(python) training/llama/testdata/compare.py --althing bin/althing --rounds $(rounds)
 
 screenshots: ## write a picture of every page to .screenshots
 	mkdir -p .screenshots

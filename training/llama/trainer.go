@@ -17,6 +17,10 @@ type Optimiser interface {
 // goroutine.
 type Trainer struct {
 	pass
+	// Part is how many sequences Gradient takes through the model at once, all
+	// if it is 0. Fewer need less memory; the gradients of the parts are added
+	// in order, so that the bits depend on Part as they do on the batch.
+	Part int
 	// Grad is the gradient of the last Backward, overwritten by the next.
 	Grad *tensor.Params
 	g    weights
@@ -26,6 +30,7 @@ type Trainer struct {
 	dx, do, dq, dk, dv tensor.Matrix
 	da, du             tensor.Matrix
 	part, row          []float32     // gradients of gains by block, and a row per thread
+	sum                []float32     // of the gradients of parts
 	input              tensor.Panels // what several weights read, packed once for their gradients
 }
 
@@ -180,17 +185,49 @@ func (t *Trainer) scratch() {
 // Gradient sets Grad to the gradient of the mean cross-entropy over all
 // targets that are not Ignore and returns that mean in nats per token.
 func (t *Trainer) Gradient(tokens, targets []int32) (float64, error) {
-	logits, err := t.Forward(tokens)
-	if err != nil {
-		return 0, err
-	}
 	count, err := checkTargets(targets, len(tokens), t.model.Config.Vocab)
 	if err != nil {
 		return 0, err
 	}
-	crossEntropy(t.team, logits, targets, t.nll, 1/float32(max(count, 1)))
-	t.Backward(logits)
-	return mean(t.nll, count), nil
+	part := t.Part * t.time
+	if part <= 0 || part >= len(tokens) {
+		part = len(tokens)
+	}
+	if part < len(tokens) && t.adapters != nil {
+		return 0, fmt.Errorf("train adapters in parts of %d sequences: their gradients are not added up", t.Part)
+	}
+	if part > 0 && len(tokens)%part != 0 {
+		return 0, fmt.Errorf("take %d tokens through the model in parts of %d sequences of %d: want whole parts", len(tokens), t.Part, t.time)
+	}
+	weight, total := 1/float32(max(count, 1)), 0.0
+	for from := 0; from < len(tokens) || from == 0; from += part {
+		logits, err := t.Forward(tokens[from : from+part])
+		if err != nil {
+			return 0, err
+		}
+		crossEntropy(t.team, logits, targets[from:from+part], t.nll, weight)
+		t.Backward(logits)
+		for _, v := range t.nll {
+			total += float64(v)
+		}
+		if part < len(tokens) {
+			t.gather(from, from+part == len(tokens))
+		}
+	}
+	return total / float64(max(count, 1)), nil
+}
+
+// gather adds Grad to the sum of the parts before and leaves the sum of all in
+// Grad after the last.
+func (t *Trainer) gather(from int, last bool) {
+	if t.sum == nil {
+		t.sum = make([]float32, len(t.Grad.Data))
+	}
+	if from == 0 {
+		copy(t.sum, t.Grad.Data)
+	} else if tensor.Add(t.sum, t.Grad.Data); last {
+		copy(t.Grad.Data, t.sum)
+	}
 }
 
 // Step is Gradient and one update of the model's weights by o. It returns the

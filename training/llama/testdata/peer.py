@@ -135,6 +135,11 @@ def blas():
     return "no OpenBLAS"
 
 
+def capability():
+    """The vector instructions of PyTorch's own loops."""
+    return next((line.split()[-1] for line in torch.__config__.show().splitlines() if "CPU capability" in line), "unknown")
+
+
 def train(o):
     torch.set_num_threads(o.threads)
     model = Model(o.config, read_safetensors(f"{o.dir}/init.safetensors"))
@@ -166,7 +171,7 @@ def train(o):
         "losses": losses,
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "cpu_seconds_per_step": used,
-        "engine": f"PyTorch {torch.__version__}, ATen {torch.backends.cpu.get_cpu_capability() if hasattr(torch.backends, 'cpu') else ''}, {blas()}",
+        "engine": f"PyTorch {torch.__version__}, ATen {capability()}, {blas()}",
     }, sys.stdout)
     print()
 
