@@ -36,6 +36,7 @@ var raw = map[string][]string{
 	"web/pages/talk.templ":          {"c.HTML", `"#c" + strconv.FormatInt(c.ID, 10)`},
 	"web/pages/versions.templ":      {"p.HTML"},
 	"web/plot/bars.go":              {"c.String()"},
+	"web/plot/flow.go":              {"c.String()"},
 	"web/plot/line.go":              {"c.String()"},
 	"web/plot/plot.go":              {"c.String()"},
 }

@@ -17,44 +17,64 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// verify re-derives what others claim. Today it knows the log.
+// verify re-derives what others claim: a whole log, or what somebody was
+// promised by it.
 func verify(ctx context.Context, t Terminal, args []string) error {
 	set := flags("verify", t)
 	key := set.String("key", "", "the log's public key, name+hash+key; asked of the log itself if empty")
+	log := set.String("log", "", "promise: the log in which the entry must be, URL or ARCHIVE")
 	rest, err := parse(set, args)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len(rest) == 2 && rest[0] == "log":
+		_, _, err = verifyLog(ctx, t.Out, rest[1], *key)
+		return err
+	case len(rest) == 2 && rest[0] == "promise" && *log != "":
+		return verifyPromise(ctx, t.Out, rest[1], *log, *key, time.Now())
 	}
-	if len(rest) != 2 || rest[0] != "log" {
-		return fmt.Errorf("%w: say “verify log URL” or “verify log ARCHIVE”", errUsage)
-	}
-	_, _, err = verifyLog(ctx, t.Out, rest[1], *key)
-	return err
+	return fmt.Errorf("%w: say “verify log URL”, “verify log ARCHIVE” or “verify promise FILE --log URL”", errUsage)
 }
 
-// verifyLog checks a log, says what it rebuilt from it, and returns that and
-// the log's size.
-func verifyLog(ctx context.Context, out io.Writer, source, key string) (*audit.State, int64, error) {
+// openedLog is a log that can be read, and the key that must have signed it.
+type openedLog struct {
+	fetch    translog.Fetch
+	close    func() error
+	verifier note.Verifier
+	key      string // as it was written, to be passed the next time
+}
+
+// openKeyed opens a log by a key, or by the one that it names itself.
+func openKeyed(ctx context.Context, source, key string) (openedLog, error) {
 	fetch, closeSource, err := openLog(ctx, source)
 	if err != nil {
-		return nil, 0, err
+		return openedLog{}, err
 	}
-	defer closeSource()
-	trusted := key != ""
-	if !trusted {
+	if key == "" {
 		data, err := fetch(translog.KeyFile, 4096)
 		if err != nil {
-			return nil, 0, fmt.Errorf("ask the log for its key: %w", err)
+			return openedLog{}, errors.Join(fmt.Errorf("ask the log for its key: %w", err), closeSource())
 		}
 		key = strings.TrimSpace(string(data))
 	}
 	verifier, err := note.NewVerifier(key)
 	if err != nil {
-		return nil, 0, fmt.Errorf("log key %q: %w", key, err)
+		return openedLog{}, errors.Join(fmt.Errorf("log key %q: %w", key, err), closeSource())
 	}
+	return openedLog{fetch, closeSource, verifier, key}, nil
+}
+
+// verifyLog checks a log, says what it rebuilt from it, and returns that and
+// the log's size.
+func verifyLog(ctx context.Context, out io.Writer, source, key string) (*audit.State, int64, error) {
+	log, err := openKeyed(ctx, source, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer log.close()
 	state, visit := audit.Replay()
 	begun := time.Now()
-	c, err := translog.Verify(fetch, verifier, visit)
+	c, err := translog.Verify(log.fetch, log.verifier, visit)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -66,11 +86,11 @@ func verifyLog(ctx context.Context, out io.Writer, source, key string) (*audit.S
 		}
 	}
 	fmt.Fprintf(out, "%s: %d entries verified in %.1f s\n", c.Origin, c.Size, time.Since(begun).Seconds())
-	fmt.Fprintf(out, "  root %x, signed by %s\n", c.Root[:], verifier.Name())
+	fmt.Fprintf(out, "  root %x, signed by %s\n", c.Root[:], log.verifier.Name())
 	fmt.Fprintf(out, "  rebuilt from entries alone: %d polls (%d closed, every count repeated), %d ballots, %d rounds, %d versions, %d policies set\n",
 		len(state.Polls), closed, ballots, len(state.Rounds), len(state.Versions), len(state.Policies))
-	if !trusted {
-		fmt.Fprintf(out, "  The key came from the log itself. Keep it and pass it next time: --key %q\n", key)
+	if key == "" {
+		fmt.Fprintf(out, "  The key came from the log itself. Keep it and pass it next time: --key %q\n", log.key)
 	}
 	return state, c.Size, nil
 }
