@@ -18,7 +18,7 @@ var arrowRules = []rule{
 var (
 	pureGovernance   = within("governance", "tally diff translog workspace opinion envelope keys wikitext")
 	governanceStores = within("governance", "accounts members nodes pages policies voting proposals elections moderation talk notices agreements credit archive")
-	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg serveropt localopt robust robust/attacks compress secagg dp selection gossip unlearn eval flagger")
+	pureTraining     = within("training", "tensor llama optim lora tokenizer safetensors fedavg serveropt localopt robust robust/attacks checks compress secagg dp selection gossip unlearn eval flagger")
 	trainingStores   = within("training", "models corpus rounds unlearning gate")
 	webPackages      = within("web", "href layout ui pages feed plot")
 	roots            = []string{"governance", "training"}
@@ -126,6 +126,9 @@ var added = []arrow{
 	{"training/models", "governance/translog", "Replay rebuilds which version is served"},
 	{"training/rounds", "governance/translog", "mandates quote entries; Replay rebuilds rounds from them"},
 	{"training/robust", "training/fedavg", "its weighted sums and its refusal of what is not finite"},
+	{"training/checks", "training", "the checks of every update; names updates by digest"},
+	{"training/checks", "training/fedavg", "the norm of an update is computed in one way"},
+	{"training/checks", "training/robust", "reads a cohort as the robust rules do; distances, the median and Krum's score are theirs"},
 	{"training/robust/attacks", "training/tensor", "hostile updates for tests and studies of every rule; tensor owns the logarithm and the cosine of noise"},
 	{"training/llama", "training/safetensors", "reads and writes folders of Hugging Face"},
 	{"training/lora", "training/safetensors", "reads and writes folders of PEFT"},
@@ -159,6 +162,9 @@ var added = []arrow{
 	{"training/recipes", "training/protocol", "describes and checks recipes in the form in which they are decided"},
 	{"training/recipes", "training/dp", "tells what a ceiling of privacy allows"},
 	{"training/recipes", "training/serveropt", "describes the numbers that a rule has when a recipe names none"},
+	{"training/recipes", "training/compress", "tells what a codec costs in bytes"},
+	{"handlers", "training/recipes", "shows presets, conflicts, descriptions and the glossary, which are words for people"},
+	{"handlers", "training/protocol", "reads the form of a recipe into the form in which it is decided"},
 	{"workers", "training/recipes", "tells what a round spent of a member's privacy"},
 	{"workers/torch", "training/safetensors", "hands models to the external trainer and reads what it leaves"},
 	{"workers", "training/protocol", "signs assignments and reads reports"},
