@@ -58,14 +58,14 @@ func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 	}
 	switch {
 	case in.Recipe.Privacy.On():
-		err = c.private()
+		err = c.private(ctx)
 	case in.Recipe.Robust.Rule != "":
-		err = c.robust()
+		err = c.robust(ctx)
 	default:
-		err = c.average()
+		err = c.average(ctx)
 	}
 	if err == nil {
-		err = c.step()
+		err = c.step(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("round %d: %w", in.Round, err)
@@ -75,7 +75,6 @@ func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 
 // combiner is one round's work.
 type combiner struct {
-	ctx   context.Context
 	store blobs.Store
 	ring  *keys.Ring
 	in    rounds.Inputs
@@ -103,19 +102,19 @@ func newCombiner(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 	if in.Recipe.Server.Rule == protocol.Scaffold {
 		m.Raw *= 2
 	}
-	return &combiner{ctx: ctx, store: store, ring: ring, in: in, mean: m, change: make([]float32, f.elements)}, nil
+	return &combiner{store: store, ring: ring, in: in, mean: m, change: make([]float32, f.elements)}, nil
 }
 
 // each reads the updates one after the other in ascending order of node id and
 // hands them on; both slices are overwritten by the next.
-func (c *combiner) each(visit func(u rounds.Update, change, control []float32) error) error {
+func (c *combiner) each(ctx context.Context, visit func(u rounds.Update, change, control []float32) error) error {
 	change := make([]float32, c.mean.elements)
 	var control []float32
 	if c.in.Recipe.Server.Rule == protocol.Scaffold {
 		control = make([]float32, c.mean.elements)
 	}
 	for _, u := range c.in.Updates {
-		if err := c.read(u, change, control); err != nil {
+		if err := c.read(ctx, u, change, control); err != nil {
 			return err
 		}
 		if err := visit(u, change, control); err != nil {
@@ -125,11 +124,11 @@ func (c *combiner) each(visit func(u rounds.Update, change, control []float32) e
 	return nil
 }
 
-func (c *combiner) read(u rounds.Update, change, control []float32) error {
-	if err := c.ctx.Err(); err != nil {
+func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []float32) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	got, err := readUpdate(c.ctx, c.store, c.ring, c.in, u, c.mean.form, change, control)
+	got, err := readUpdate(ctx, c.store, c.ring, c.in, u, c.mean.form, change, control)
 	if err != nil {
 		return fmt.Errorf("update of node %d: %w", u.Node, err)
 	}
@@ -138,11 +137,21 @@ func (c *combiner) read(u rounds.Update, change, control []float32) error {
 }
 
 // average is the mean by examples, and by steps where the recipe says so.
-func (c *combiner) average() error {
-	sum, nova := fedavg.NewMean(c.mean.elements), serveropt.NewNova(c.mean.elements)
-	controls := serveropt.NewControl(c.mean.elements, max(c.in.Present, len(c.in.Updates)))
-	err := c.each(func(u rounds.Update, change, control []float32) error {
-		if control != nil {
+func (c *combiner) average(ctx context.Context) error {
+	var sum interface{ Into([]float32) error }
+	mean, nova, controls := (*fedavg.Mean)(nil), (*serveropt.Nova)(nil), (*serveropt.Control)(nil)
+	if c.in.Recipe.Normalised() {
+		nova = serveropt.NewNova(c.mean.elements)
+		sum = nova
+	} else {
+		mean = fedavg.NewMean(c.mean.elements)
+		sum = mean
+	}
+	if c.in.Recipe.Server.Rule == protocol.Scaffold {
+		controls = serveropt.NewControl(c.mean.elements, max(c.in.Present, len(c.in.Updates)))
+	}
+	err := c.each(ctx, func(u rounds.Update, change, control []float32) error {
+		if controls != nil {
 			if err := controls.Add(control); err != nil {
 				return err
 			}
@@ -151,8 +160,8 @@ func (c *combiner) average() error {
 		switch {
 		case weight == 0:
 			return nil
-		case !c.in.Recipe.Normalised():
-			return sum.Add(change, weight)
+		case mean != nil:
+			return mean.Add(change, weight)
 		}
 		norm, err := c.normalised(u)
 		if err != nil {
@@ -160,22 +169,18 @@ func (c *combiner) average() error {
 		}
 		return nova.Add(change, weight, norm)
 	})
-	switch {
-	case err != nil:
+	if err == nil && controls != nil {
+		err = c.scaffold(ctx, controls)
+	}
+	if err != nil {
 		return err
-	case c.in.Recipe.Normalised():
-		return nova.Into(c.change)
-	case c.in.Recipe.Server.Rule == protocol.Scaffold:
-		if err := c.scaffold(controls); err != nil {
-			return err
-		}
 	}
 	return sum.Into(c.change)
 }
 
 // step moves the weights and writes what the rule keeps.
-func (c *combiner) step() error {
-	base, err := c.store.Open(c.ctx, c.in.Base)
+func (c *combiner) step(ctx context.Context) error {
+	base, err := c.store.Open(ctx, c.in.Base)
 	if err != nil {
 		return fmt.Errorf("open base: %w", err)
 	}
@@ -189,7 +194,7 @@ func (c *combiner) step() error {
 	if c.in.Recipe.Down.Delta {
 		before = append(before, m.weights...)
 	}
-	if err := c.serve(m.weights); err != nil {
+	if err := c.serve(ctx, m.weights); err != nil {
 		return err
 	}
 	for i, w := range m.weights {

@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -17,9 +18,9 @@ import (
 // private is the mean of DP-FedAvg: each member's voice clipped, added up on a
 // grid, drowned in discrete Gaussian noise and divided by the number of nodes
 // that were wanted, which was fixed before anyone reported.
-func (c *combiner) private() error {
+func (c *combiner) private(ctx context.Context) error {
 	p := c.in.Recipe.Privacy
-	if err := c.load(); err != nil {
+	if err := c.load(ctx); err != nil {
 		return err
 	}
 	clip, noise := protocol.Number(p.Clip, 0), protocol.Number(p.Noise, 0)
@@ -39,7 +40,7 @@ func (c *combiner) private() error {
 	}
 	within, dst, list := 0, make([]float32, c.mean.elements), c.voices()
 	for _, v := range list {
-		if err := c.hear(v, dst); err != nil {
+		if err := c.hear(ctx, v, dst); err != nil {
 			return err
 		}
 		inside, err := sum.Add(dst)

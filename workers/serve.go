@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"context"
 	"fmt"
 
 	"codeberg.org/althing/althing/training/protocol"
@@ -10,8 +11,8 @@ import (
 
 // serve moves the weights by the combined change as the server's rule says,
 // and saves what the rule keeps.
-func (c *combiner) serve(weights []float32) error {
-	if err := c.load(); err != nil {
+func (c *combiner) serve(ctx context.Context, weights []float32) error {
+	if err := c.load(ctx); err != nil {
 		return err
 	}
 	s := c.in.Recipe.Server
@@ -69,9 +70,9 @@ func (c *combiner) normalised(u rounds.Update) (float64, error) {
 	return serveropt.NormSGD(steps)
 }
 
-// control moves SCAFFOLD's control variate by what the nodes report.
-func (c *combiner) scaffold(sum *serveropt.Control) error {
-	if err := c.load(); err != nil {
+// scaffold moves SCAFFOLD's control variate by what the nodes report.
+func (c *combiner) scaffold(ctx context.Context, sum *serveropt.Control) error {
+	if err := c.load(ctx); err != nil {
 		return err
 	}
 	before := c.state["control"]

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,7 +25,7 @@ import (
 type state map[string][]float32
 
 // load reads what was kept before the round, once; nothing is an empty state.
-func (c *combiner) load() error {
+func (c *combiner) load(ctx context.Context) error {
 	if c.state != nil {
 		return nil
 	}
@@ -32,7 +33,7 @@ func (c *combiner) load() error {
 	if c.in.ServerBase == nil {
 		return nil
 	}
-	blob, err := c.store.Open(c.ctx, *c.in.ServerBase)
+	blob, err := c.store.Open(ctx, *c.in.ServerBase)
 	if err != nil {
 		return fmt.Errorf("open what the server's rule kept: %w", err)
 	}

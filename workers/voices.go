@@ -2,6 +2,7 @@ package workers
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (c *combiner) voices() []voice {
 
 // hear sets dst to a member's voice. Where the recipe counts by steps it is
 // the change of one step.
-func (c *combiner) hear(v voice, dst []float32) error {
+func (c *combiner) hear(ctx context.Context, v voice, dst []float32) error {
 	change := dst
 	var sum []float64
 	if len(v.updates) > 1 || c.in.Recipe.Normalised() {
@@ -51,7 +52,7 @@ func (c *combiner) hear(v voice, dst []float32) error {
 	}
 	total := 0.0
 	for _, u := range v.updates {
-		if err := c.read(u, change, nil); err != nil {
+		if err := c.read(ctx, u, change, nil); err != nil {
 			return err
 		}
 		if sum == nil {
@@ -96,7 +97,7 @@ func (c *combiner) usual(list []voice) (float32, error) {
 
 // robust combines members by the recipe's rule, each clipped to the median
 // norm of the round before.
-func (c *combiner) robust() (err error) {
+func (c *combiner) robust(ctx context.Context) (err error) {
 	list := c.voices()
 	f, ok := c.in.Recipe.Robust.Byzantine, true
 	if c.in.Replay {
@@ -106,7 +107,7 @@ func (c *combiner) robust() (err error) {
 		return fmt.Errorf("%s among %d members: %w", c.in.Recipe.Robust.Name(), len(list), robust.ErrTooFew)
 	}
 	c.mean.Byzantine = f
-	heard, norms, err := c.write(list)
+	heard, norms, err := c.write(ctx, list)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (c *combiner) robust() (err error) {
 			return err
 		}
 	}
-	choice, err := c.rule(cohort, f)
+	choice, err := c.rule(ctx, cohort, f)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func (c *combiner) robust() (err error) {
 	return err
 }
 
-func (c *combiner) rule(cohort robust.Cohort, f int) (robust.Choice, error) {
+func (c *combiner) rule(ctx context.Context, cohort robust.Cohort, f int) (robust.Choice, error) {
 	r := c.in.Recipe.Robust
 	n, _ := cohort.Size()
 	iterations := r.Iterations
@@ -174,7 +175,7 @@ func (c *combiner) rule(cohort robust.Cohort, f int) (robust.Choice, error) {
 		_, err := robust.GeometricMedian(c.change, cohort, slices.Repeat([]int64{1}, n), f, 1e-6, iterations)
 		return robust.Choice{}, err
 	case protocol.Centered:
-		if err := c.load(); err != nil {
+		if err := c.load(ctx); err != nil {
 			return robust.Choice{}, err
 		}
 		_, err := robust.CenteredClip(c.change, cohort, c.state["center"], f, protocol.Number(r.Radius, 0), iterations)
@@ -188,7 +189,7 @@ func (c *combiner) rule(cohort robust.Cohort, f int) (robust.Choice, error) {
 
 // write lays the members' voices into a private file that has no name, and
 // returns their norms.
-func (c *combiner) write(list []voice) (*spool, []float64, error) {
+func (c *combiner) write(ctx context.Context, list []voice) (*spool, []float64, error) {
 	file, err := os.CreateTemp("", "voices-*")
 	if err != nil {
 		return nil, nil, err
@@ -197,7 +198,7 @@ func (c *combiner) write(list []voice) (*spool, []float64, error) {
 	_ = os.Remove(file.Name()) // where an open file cannot be removed Close does it
 	norms, dst := make([]float64, len(list)), make([]float32, c.mean.elements)
 	for i, v := range list {
-		err := c.hear(v, dst)
+		err := c.hear(ctx, v, dst)
 		if err == nil {
 			norms[i] = fedavg.Norm(dst)
 			_, err = io.Copy(file, &fileReader{values: dst})
