@@ -34,7 +34,7 @@ func commands() []command {
 	return []command{
 		{"serve", "serve [--dir DIR] [--addr ADDR] [--url URL]      run the platform (what no arguments do)", serve},
 		{"demo", "demo [--exit] [--json FILE] [--data DIR]         play a community's whole life, then serve it", playDemo},
-		{"node", "node join|run|complete|adapt …                   lend this machine to a community", node},
+		{"node", "node join|preview|run|complete|adapt …           lend this machine to a community", node},
 		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says; or verify promise FILE --log URL", verify},
 		{"tally", "tally FILE.blt [--rule RULE] [--lot 3,1,2]       count an election again", count},
 		{"bench", "bench train …                                     measure this machine at the platform's work", bench},

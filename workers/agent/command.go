@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,11 +13,14 @@ import (
 	"strings"
 
 	"codeberg.org/althing/althing/training/localdata"
+	"codeberg.org/althing/althing/training/protocol"
 )
 
 // Usage is what “node” without a command says.
 const Usage = `node join --url ADDRESS [--token-file FILE]   join a platform; asks for the join token
+node preview --text FOLDER                    show what would be trained on, and what not and why; sends nothing
 node run --text FOLDER                        train on the text in FOLDER, which stays here
+node run                                      train on what sources.json in the node's folder names: folders, git, issues, chats, mail
 node complete --prompt TEXT                   continue a text with the model downloaded last, offline
 node adapt --text FOLDER                      train an adapter for yourself, which stays here; then complete --adapter mine
 
@@ -29,15 +33,15 @@ type Terminal struct {
 	Out, Err io.Writer
 }
 
-// Command runs one of the commands of the node program: join, run, complete,
-// adapt. The slim program and the platform's own program call it alike.
+// Command runs one of the commands of the node program: join, preview, run,
+// complete, adapt. The slim program and the platform's own program call it alike.
 func Command(ctx context.Context, args []string, t Terminal) error {
 	if len(args) == 0 {
 		fmt.Fprint(t.Err, Usage)
-		return errors.New("say join, run, complete or adapt")
+		return errors.New("say join, preview, run, complete or adapt")
 	}
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, Terminal) error{
-		"join": joinCommand, "run": runCommand, "complete": completeCommand, "adapt": adaptCommand,
+		"join": joinCommand, "preview": previewCommand, "run": runCommand, "complete": completeCommand, "adapt": adaptCommand,
 	}
 	command, ok := commands[args[0]]
 	if !ok {
@@ -127,7 +131,8 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 	var limits Limits
 	var include string
 	flags.StringVar(&o.Dir, "dir", DefaultDir(), "the node's folder")
-	flags.StringVar(&o.Folder, "text", "", "folder of text to train on; it is only read")
+	flags.StringVar(&o.Folder, "text", "", "folder of text to train on; it is only read. Without it "+localdata.SourcesFile+" in the node's folder says what")
+	flags.StringVar(&o.Region, "region", "", "where you are, if you like to say so: "+strings.Join(protocol.Regions, ", "))
 	flags.StringVar(&include, "include", "", "patterns of file names to read, with commas: *.md,*.txt")
 	flags.StringVar(&o.Text.Licence, "licence", "", "SPDX licence of files that state none")
 	flags.BoolVar(&o.Text.ScrubMail, "scrub-mail", false, "take mail addresses out as well")
@@ -140,8 +145,13 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 	if err := parse(flags, args); err != nil {
 		return err
 	}
+	if o.Region != "" && !slices.Contains(protocol.Regions, o.Region) {
+		return fmt.Errorf("region %q: want one of %s", o.Region, strings.Join(protocol.Regions, ", "))
+	}
 	if o.Folder == "" {
-		return errors.New("say which text to train on: --text FOLDER")
+		if _, found, err := sources(o.Dir); err != nil || !found {
+			return cmp.Or(err, errNoSources)
+		}
 	}
 	if include != "" {
 		o.Text.Include = strings.Split(include, ",")

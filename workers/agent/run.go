@@ -16,11 +16,12 @@ import (
 	"codeberg.org/althing/althing/training/protocol"
 )
 
-// Options say how a node runs. Dir, Folder and Out are needed.
+// Options say how a node runs. Dir and Out are needed.
 type Options struct {
 	Dir    string            // the node's folder
-	Folder string            // of text to train on; it is only read
-	Text   localdata.Options // what of it is read
+	Folder string            // of text to train on; it is only read. "" reads what sources.json in Dir names
+	Text   localdata.Options // what of Folder is read
+	Region string            // as the owner declares it (protocol.Regions); "" is not said, or what sources.json says
 	Probes string            // file of planted canaries, "" for none
 	Limits *Limits           // replaces the file limits.json, if set
 	Out    io.Writer         // one line for each thing that happens
@@ -92,6 +93,7 @@ type runner struct {
 	limits Limits
 	text   corpus
 	told   time.Time // when the manifest was last looked at
+	out    int64     // records that the owner opted out
 	last   handled
 	step   atomic.Int64 // of the training under way
 

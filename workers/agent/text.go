@@ -24,7 +24,7 @@ const lookAgain = 10 * time.Minute
 // scan reads the folder. Files that cannot be read are named to the owner and
 // to nobody else; a folder without text is an error.
 func (r *runner) scan(ctx context.Context) error {
-	pieces, report, err := localdata.Scan(ctx, r.Folder, r.Text)
+	pieces, report, err := r.read(ctx)
 	const shown = 10
 	for i, skip := range report.Skipped {
 		if i == shown {
@@ -33,7 +33,7 @@ func (r *runner) scan(ctx context.Context) error {
 		}
 		r.say("left out %s: %s", skip.Path, skip.Reason)
 	}
-	if errors.Is(err, localdata.ErrNoText) {
+	if errors.Is(err, localdata.ErrNoText) && r.Folder != "" {
 		return fmt.Errorf("%s holds no text that can be read; put files in UTF-8 there, or give another folder: %w", r.Folder, err)
 	}
 	if err != nil {
@@ -43,7 +43,7 @@ func (r *runner) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.text = corpus{Corpus: c, summary: summary(c, r.state.records.Rules(), len(report.Skipped))}
+	r.text = corpus{Corpus: c, summary: r.summary(c, len(report.Skipped))}
 	m := r.text.summary
 	r.say("%d files: %d records to train on (%d tokens), %d to measure with, %d twins set aside, %d held back; %d secrets taken out",
 		report.Files, m.Records, m.Tokens, m.Validation, m.Twins, m.Suppressed, len(report.Findings))
@@ -51,9 +51,9 @@ func (r *runner) scan(ctx context.Context) error {
 }
 
 // summary counts what may be known of the text outside.
-func summary(c localdata.Corpus, rules []localdata.Rule, rejected int) protocol.ManifestSummary {
-	m := protocol.ManifestSummary{Root: c.Manifest().Root(), Rejected: int64(rejected)}
-	for _, rule := range rules {
+func (r *runner) summary(c localdata.Corpus, rejected int) protocol.ManifestSummary {
+	m := protocol.ManifestSummary{Root: c.Manifest().Root(), Rejected: int64(rejected), Suppressed: r.out}
+	for _, rule := range r.state.records.Rules() {
 		if rule.All {
 			m.Suppressed = int64(len(c.Records))
 			return m
@@ -78,7 +78,8 @@ func summary(c localdata.Corpus, rules []localdata.Rule, rejected int) protocol.
 // it again.
 type told struct {
 	Summary protocol.ManifestSummary `json:"summary"`
-	At      int64                    `json:"at"` // Unix seconds
+	At      int64                    `json:"at"`     // Unix seconds
+	Strata  training.Digest          `json:"strata"` // of what was told of its make-up; zero for nothing
 }
 
 const toldFile = "told.json"
@@ -99,7 +100,7 @@ func (r *runner) tell(ctx context.Context) error {
 		return err
 	}
 	if last.Summary != r.text.summary {
-		last = told{r.text.summary, now.Unix()}
+		last = told{Summary: r.text.summary, At: now.Unix()}
 		text, err := json.Marshal(last)
 		if err != nil {
 			return err
@@ -108,6 +109,16 @@ func (r *runner) tell(ctx context.Context) error {
 		if err := r.client.post(ctx, protocol.PathManifest, last.Summary, operation, nil); err != nil {
 			return err
 		}
+		if err := r.state.save(toldFile, last); err != nil {
+			return err
+		}
+	}
+	strata, err := r.tellStrata(ctx, last.Strata)
+	if err != nil {
+		return err
+	}
+	if strata != last.Strata {
+		last.Strata = strata
 		if err := r.state.save(toldFile, last); err != nil {
 			return err
 		}
@@ -163,7 +174,7 @@ func (r *runner) suppress(a protocol.Assignment) (protocol.Report, error) {
 	}
 	report.Suppressed = int64(len(r.text.Records))
 	report.Manifest = r.text.summary.Root
-	r.text.summary = summary(r.text.Corpus, r.state.records.Rules(), int(r.text.summary.Rejected))
+	r.text.summary = r.summary(r.text.Corpus, int(r.text.summary.Rejected))
 	r.told = time.Time{} // the platform hears of it before the next work
 	r.say("from now on nothing of %d records is trained on; %d stored copies were deleted", report.Suppressed, erased)
 	return report, nil
