@@ -68,7 +68,7 @@ func benchTrain(ctx context.Context, t Terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	runtime.GOMAXPROCS(*threads)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(*threads))
 	r, err := measureTraining(ctx, m, d, *steps, *threads)
 	if err != nil {
 		return err
