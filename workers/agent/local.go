@@ -20,7 +20,6 @@ import (
 // asks for, and what the node keeps for its next round.
 type local struct {
 	a         protocol.Assignment
-	params    *tensor.Params // that are trained
 	h         training.Hyperparams
 	optimiser llama.Optimiser
 	schedule  optim.Schedule // of the steps of this round, from 0
@@ -32,7 +31,7 @@ type local struct {
 
 // local reads what the node kept and sets up the optimiser.
 func (r *runner) local(ctx context.Context, a protocol.Assignment, m *loaded, before *tensor.Params, h training.Hyperparams) (*local, error) {
-	l := &local{a: a, params: m.Params, h: h, schedule: scheduleOf(a, h)}
+	l := &local{a: a, h: h, schedule: scheduleOf(a, h)}
 	var err error
 	if a.Recipe.Stateful() {
 		if l.memory, err = r.state.recall(a, m.Params.Len()); err != nil {

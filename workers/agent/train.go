@@ -12,7 +12,6 @@ import (
 	"codeberg.org/althing/althing/training/llama"
 	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/protocol"
-	"codeberg.org/althing/althing/training/tensor"
 )
 
 // train computes the update of a round: the base trained on the node's text
@@ -82,6 +81,9 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 	if err != nil {
 		return 0, refuse("%v", err)
 	}
+	if parts := a.Recipe.Local.Accumulate; parts > 1 {
+		trainer.Part = h.BatchTokens / h.Context / parts
+	}
 	begin, said := r.Now(), r.Now()
 	stop := lastMoment(a, begin)
 	for step := range h.Steps {
@@ -104,7 +106,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 		if err != nil {
 			return step, refuse("%v", err)
 		}
-		loss, err := l.step(trainer, inputs, targets, h.Context)
+		loss, err := trainer.Step(inputs, targets, l.optimiser)
 		r.step.Store(int64(step + 1))
 		if err == nil && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
 			err = errors.New("the loss is not a number")
@@ -112,6 +114,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 		if err != nil {
 			return step, refuse("training failed in step %d: %v", step+1, err)
 		}
+		l.saw(loss)
 		if last := step+1 == h.Steps; last || r.Now().Sub(said) > 10*time.Second {
 			said = r.Now()
 			speed := float64((step+1)*h.BatchTokens) / max(said.Sub(begin).Seconds(), 1e-9)
@@ -130,36 +133,4 @@ func lastMoment(a protocol.Assignment, begin time.Time) time.Time {
 	}
 	end := time.Unix(a.Deadline, 0)
 	return end.Add(-max(3*time.Second, end.Sub(begin)/20))
-}
-
-// step is one optimiser step. Where the batch is computed in parts, their
-// gradients are added in order and divided by their number.
-func (l *local) step(trainer *llama.Trainer, inputs, targets []int32, context int) (float64, error) {
-	parts := max(1, l.a.Recipe.Local.Accumulate)
-	if parts == 1 {
-		loss, err := trainer.Step(inputs, targets, l.optimiser)
-		l.saw(loss)
-		return loss, err
-	}
-	size := len(inputs) / context / parts * context
-	var sum *tensor.Params
-	mean := 0.0
-	for p := range parts {
-		loss, err := trainer.Gradient(inputs[p*size:(p+1)*size], targets[p*size:(p+1)*size])
-		if err != nil {
-			return 0, err
-		}
-		mean += loss / float64(parts)
-		if sum == nil {
-			sum = trainer.Grad.Clone()
-			continue
-		}
-		sum.AddScaled(1, trainer.Grad)
-	}
-	scale := float32(1 / float64(parts))
-	for i := range sum.Data {
-		sum.Data[i] *= scale
-	}
-	l.saw(mean)
-	return mean, l.optimiser.Update(l.params, sum)
 }
