@@ -6,3 +6,4 @@ package tensor
 
 func packPanel(int, []float32, []float32, int) bool     { return false }
 func packTiles(int, int, []float32, []float32, int) int { return 0 }
+func packTransposed(int, []float32, []float32, int) int { return 0 }

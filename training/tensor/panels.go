@@ -63,20 +63,17 @@ func (p *Panels) loadT(b Matrix, lo, hi int) {
 		if w < panelWidth {
 			clear(dst)
 		}
-		j := 0
-		for ; j+4 <= w; j += 4 {
-			r0, r1 := b.Row(q*panelWidth+j), b.Row(q*panelWidth+j+1)
-			r2, r3 := b.Row(q*panelWidth+j+2), b.Row(q*panelWidth+j+3)
-			r1, r2, r3 = r1[:len(r0)], r2[:len(r0)], r3[:len(r0)]
-			for k, v := range r0 {
-				d := dst[k*panelWidth+j : k*panelWidth+j+4 : k*panelWidth+j+4]
-				d[0], d[1], d[2], d[3] = v, r1[k], r2[k], r3[k]
+		for j := 0; j < w; {
+			n, done, at := 1, 0, (q*panelWidth+j)*b.Stride
+			if j+8 <= w {
+				n, done = 8, packTransposed(p.k, dst[j:], b.Data[at:], b.Stride)
 			}
-		}
-		for ; j < w; j++ {
-			for k, v := range b.Row(q*panelWidth + j) {
-				dst[k*panelWidth+j] = v
+			for r := range n {
+				for k, v := range b.Row(q*panelWidth + j + r)[done:] {
+					dst[(done+k)*panelWidth+j+r] = v
+				}
 			}
+			j += n
 		}
 	}
 }
