@@ -162,6 +162,14 @@ func localReturn(r *http.Request) string {
 // problem returns the message for a form's field if err belongs beside it.
 // An Invalid error without a field belongs to the whole form, field "".
 func problem(err error, field string) string {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { // a form may have several problems
+		for _, e := range several.Unwrap() {
+			if text := problem(e, field); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
 	var refusal *governance.Error
 	if errors.As(err, &refusal) && refusal.Kind == governance.Invalid && refusal.Field == field {
 		return refusal.Message

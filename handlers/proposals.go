@@ -83,7 +83,7 @@ func (s *Site) showProposal(r *http.Request, ballotErr error) (answer, error) {
 	}
 	v.inForce = f.inForce
 	if mf, ok := s.form(v.Motion); ok {
-		v.motion = mf
+		v.would = mf.Facts(r.Context(), v.Params)
 	}
 	if v.names, err = s.Log.Names(r.Context(), v.refs()); err != nil {
 		return answer{}, err

@@ -19,10 +19,7 @@ import (
 // proposalForm shows the form of a new draft or of one that is edited.
 func (s *Site) proposalForm(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	p := webpages.ProposalFormPage{Operation: newOperation()}
-	kind, decoded := r.URL.Query().Get("motion"), map[string]string{}
-	if key := r.URL.Query().Get("key"); key != "" {
-		decoded["changes"] = key + " = "
-	}
+	kind, decoded := r.URL.Query().Get("motion"), map[string]string(nil)
 	if r.PathValue("id") != "" {
 		found, body, err := s.editable(r)
 		if err != nil {
@@ -33,23 +30,13 @@ func (s *Site) proposalForm(_ http.ResponseWriter, r *http.Request) (answer, err
 			decoded = f.Decode(found.Params)
 		}
 	}
-	p.Motions, p.Fields = s.motionFields(func(f MotionForm, name string) string {
-		if v, ok := decoded[name]; ok && f.Kind == kind {
-			return v
+	p.Motions, p.Fields = s.motionFields(kind, func(f MotionForm) map[string]string {
+		if f.Kind == kind && decoded != nil {
+			return decoded
 		}
-		return defaultOf(r, f, name)
+		return f.Fill(r, "", func(string) string { return "" })
 	}, nil)
-	p.Motions.Value = kind
 	return s.showProposalForm(r, p, 0)
-}
-
-func defaultOf(r *http.Request, f MotionForm, name string) string {
-	for _, m := range f.Fields {
-		if m.Name == name && m.Default != nil {
-			return m.Default(r)
-		}
-	}
-	return ""
 }
 
 // editable reads a proposal and its text for its form.
@@ -102,16 +89,17 @@ func (s *Site) saveProposal(r *http.Request, act func(governance.Actor, proposal
 		Title: r.PostForm.Get("title"), Base: formID[governance.RevisionID](r, "base"),
 		Body: r.PostForm.Get("text"), Summary: r.PostForm.Get("summary"),
 	}
-	html, err := wikitext.Render(text.Body)
-	if err == nil && r.PostForm.Get("do") == "preview" {
-		p := s.typedProposal(r, nil)
-		p.Preview = html
-		return s.showProposalForm(r, p, 0)
+	if _, ok := s.presetFilled(r); ok {
+		return s.showProposalForm(r, s.typedProposal(r, nil), 0)
 	}
+	html, err := wikitext.Render(text.Body)
 	text.HTML = html
 	var motion proposals.Motion
-	if err == nil {
+	if err == nil && (r.PostForm.Get("do") != "preview" || r.PostForm.Get("motion") != "") {
 		motion, err = s.motionOf(r)
+	}
+	if err == nil && r.PostForm.Get("do") == "preview" {
+		return s.previewProposal(r, html, motion)
 	}
 	var receipt audit.Receipt
 	if err == nil {
@@ -124,6 +112,16 @@ func (s *Site) saveProposal(r *http.Request, act func(governance.Actor, proposal
 		return seeOther(href.Proposal(receipt.Subject.ID())), nil
 	}
 	return s.proposalFailed(r, err)
+}
+
+// previewProposal shows the form again under what it would say and do.
+func (s *Site) previewProposal(r *http.Request, html string, motion proposals.Motion) (answer, error) {
+	p := s.typedProposal(r, nil)
+	p.Preview = html
+	if f, ok := s.form(motion.Kind); ok {
+		p.Would = f.Facts(r.Context(), motion.Params)
+	}
+	return s.showProposalForm(r, p, 0)
 }
 
 func (s *Site) proposalFailed(r *http.Request, err error) (answer, error) {
@@ -152,7 +150,28 @@ func (s *Site) typedProposal(r *http.Request, err error) webpages.ProposalFormPa
 		Summary: ui.Input{Value: r.PostForm.Get("summary"), Problem: problem(err, "summary")},
 		Problem: problem(err, "") + problem(err, "params"),
 	}
-	p.Motions, p.Fields = s.motionFields(func(f MotionForm, name string) string { return r.PostForm.Get(f.Kind + "." + name) }, err)
-	p.Motions.Value = r.PostForm.Get("motion")
+	filled, asked := s.presetFilled(r)
+	kind := r.PostForm.Get("motion")
+	if asked {
+		kind = filled.Kind
+	}
+	p.Motions, p.Fields = s.motionFields(kind, func(f MotionForm) map[string]string {
+		value := f.value(r)
+		if asked && f.Kind == filled.Kind {
+			return f.Fill(r, value("preset"), value)
+		}
+		return typedValues(f, value)
+	}, err)
 	return p
+}
+
+// typedValues are the values of a motion's fields as they were typed.
+func typedValues(f MotionForm, value func(string) string) map[string]string {
+	values := map[string]string{"preset": value("preset"), "filled": value("filled")}
+	for _, part := range f.Parts {
+		for _, field := range part.Fields {
+			values[field.Name] = value(field.Name)
+		}
+	}
+	return values
 }

@@ -47,8 +47,8 @@ type proposalView struct {
 	poll    voting.Poll
 	ballots []voting.Ballot
 	inForce policies.Values
-	motion  MotionForm
-	begun   []begun // what its decision set going
+	would   []ui.Fact // what the motion would do
+	begun   []begun   // what its decision set going
 	names   map[governance.Ref]string
 	html    string
 	now     time.Time
@@ -83,9 +83,7 @@ func (v proposalView) page() webpages.ProposalPage {
 	for _, b := range v.begun {
 		p.Record = ui.Cat(p.Record, b.sentence())
 	}
-	if v.motion.Facts != nil {
-		p.Motion = v.motion.Facts(v.Params)
-	}
+	p.Motion = v.would
 	if v.Poll != 0 {
 		p.Vote = v.vote()
 		p.Ballots = ballotLines(v.ballots, v.names, v.chrome.MemberID)

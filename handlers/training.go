@@ -24,6 +24,7 @@ func (s *Site) trainingRoutes(r chi.Router) {
 	r.Get("/campaigns/{id}/loss.csv", s.campaignLoss)
 	r.Get("/rounds/{id}", s.page(s.round))
 	r.Get("/rounds/{id}/manifest.json", s.roundManifest)
+	r.Get("/glossary", s.page(s.glossary))
 	r.Get("/versions", s.page(s.versions))
 	r.Get("/versions/{id}", s.page(s.version))
 	r.Get("/playground", s.page(s.playground))

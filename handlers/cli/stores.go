@@ -86,7 +86,7 @@ func (p *platform) openJobs(context.Context) error {
 
 func (p *platform) openSite(context.Context) error {
 	site := handlers.New(p.stores.Stores, p.log, now)
-	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, trainForm(p.stores.Models), unlearnForm()}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
+	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, handlers.TrainForm(p.stores.Stores), unlearnForm()}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
 	issuers := p.settings.Issuers
 	if p.settings.Local {
 		local, err := p.openLocal(site)

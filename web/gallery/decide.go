@@ -154,7 +154,9 @@ func proposalForm(title string, base int64) pages.ProposalFormPage {
 		Motions: ui.Options{ID: "motion", Label: "If it passes, the software should", Value: "policy", Items: []ui.Option{
 			{Value: "none", Label: "do nothing: people carry it out"}, {Value: "policy", Label: "change a policy"}, {Value: "train", Label: "run a campaign"}, {Value: "publish", Label: "publish a version"}, {Value: "unlearn", Label: "unlearn something"},
 		}},
-		Fields: []pages.ProposalField{{For: "Policy", Field: ui.TextInput{ID: "parameter", Label: "parameter", Input: ui.Input{Value: "training.clip_norm"}}}, {For: "Policy", Field: ui.TextInput{ID: "value", Label: "new value", Input: ui.Input{Value: "0.8"}}}},
+		Fields: []pages.ProposalMotion{{Kind: "policy", Label: "Change policies", Parts: []pages.ProposalPart{{Fields: []pages.ProposalField{
+			{Text: ui.TextInput{ID: "parameter", Label: "Parameter", Input: ui.Input{Value: "training.clip_norm"}}}, {Text: ui.TextInput{ID: "value", Label: "New value", Input: ui.Input{Value: "0.8"}}},
+		}}}}},
 	}
 }
 

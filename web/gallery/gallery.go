@@ -27,7 +27,7 @@ type Entry struct {
 
 // Entries answers all pages in all their states.
 func Entries() []Entry {
-	return slices.Concat(portal(), wiki(), moderatorTools(), people(), machines(), proposals(), elections(), policies(), versions(), campaigns(), review(), certificates(), logs())
+	return slices.Concat(portal(), wiki(), moderatorTools(), people(), machines(), proposals(), elections(), policies(), versions(), campaigns(), recipes(), review(), certificates(), logs())
 }
 
 // Handler serves the list of entries at /, each entry at /gallery/NAME, and the

@@ -6,6 +6,9 @@ func Proposals(state string) string { return query("/proposals", "state", state)
 // ProposalNew is the form for a draft; the same path takes POST.
 func ProposalNew() string { return "/proposals/new" }
 
+// ProposalNewWith is the same form with a kind of motion chosen.
+func ProposalNewWith(motion string) string { return query(ProposalNew(), "motion", motion) }
+
 // Proposal is one proposal.
 func Proposal(id int64) string { return at("/proposals", id, "") }
 

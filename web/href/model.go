@@ -75,3 +75,11 @@ func CertificateFile(id int64) string { return at("/certificates", id, "/certifi
 
 // Unlearning is one unlearning case, from the request to the certificate.
 func Unlearning(id int64) string { return at("/unlearning", id, "") }
+
+// Glossary explains the words of training; key leads to one of them, "" to all.
+func Glossary(key string) string {
+	if key == "" {
+		return "/glossary"
+	}
+	return "/glossary#" + key
+}

@@ -37,6 +37,7 @@ type Options struct {
 	Name        string // sent with the form; the ID when empty
 	Label       string
 	Description string
+	Help        Rich // under a select: where to learn more
 	Problem     string
 	Value       string // the chosen option of radios and selects
 	Items       []Option
