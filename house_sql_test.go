@@ -68,6 +68,7 @@ var owners = map[string]owner{
 	"versions":          {"training/models", "what is served"},
 	"unlearning_cases":  {"training/unlearning", "the state machine"},
 	"manifests":         {"training/corpus", "what nodes say they hold"},
+	"strata":            {"training/corpus", "what nodes say their text is made of"},
 	"first_uses":        {"training/corpus", "when text was first trained on"},
 	"campaigns":         {"training/rounds", "rounds under one mandate"},
 	"rounds":            {"training/rounds", "the state machine"},
@@ -75,6 +76,8 @@ var owners = map[string]owner{
 	"round_leases":      {"training/rounds", "which node holds a task"},
 	"blob_candidates":   {"training/rounds", "uploads that no report names yet"},
 	"updates":           {"training/rounds", "what nodes reported"},
+	"update_checks":     {"training/rounds", "what every check said of every update"},
+	"update_sketches":   {"training/rounds", "how a node's last update pointed, for the checks of the next"},
 	"draws":             {"training/rounds", "who was there when a cohort was drawn, and why each was asked or not"},
 }
 

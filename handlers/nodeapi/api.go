@@ -82,6 +82,7 @@ func (a *API) Handler() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(a.signed)
 		r.Post(protocol.PathManifest, a.manifest)
+		r.Post(protocol.PathStrata, a.strata)
 		r.Post(protocol.PathSeen, a.describe)
 		r.Get(protocol.PathWork, a.work)
 		r.Post(protocol.PathLease, a.lease)

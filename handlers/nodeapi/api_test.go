@@ -442,9 +442,17 @@ func TestWritesCarryAnOperation(t *testing.T) {
 	if status, _, body := m.do(m.signed("POST", protocol.PathManifest, summary, "manifest-1")); status != 204 {
 		t.Errorf("manifest: %d %s", status, body)
 	}
+	strata := protocol.Strata{Version: protocol.StrataVersion, Root: training.DigestOf(nil)}
+	for version, want := range map[int]int{protocol.StrataVersion: 204, protocol.StrataVersion + 1: 422} {
+		strata.Version = version
+		message, _ := json.Marshal(strata)
+		if status, _, body := m.do(m.signed("POST", protocol.PathStrata, message, fmt.Sprintf("strata-%d", version))); status != want {
+			t.Errorf("strata of version %d: %d %s, want %d", version, status, body, want)
+		}
+	}
 	s.work.mu.Lock()
 	defer s.work.mu.Unlock()
-	if len(s.work.reports) != 1 || len(s.work.manifest) != 1 {
+	if len(s.work.reports) != 1 || len(s.work.manifest) != 1 || len(s.work.strata) != 1 {
 		t.Errorf("%d reports and %d manifests, want one each", len(s.work.reports), len(s.work.manifest))
 	}
 }

@@ -27,6 +27,7 @@ type table struct {
 	updates  map[training.Digest][]byte
 	reports  []protocol.Report
 	manifest []protocol.ManifestSummary
+	strata   []protocol.Strata
 	ops      map[string]bool
 	back     time.Time
 }
@@ -124,6 +125,16 @@ func (s *table) Describe(_ context.Context, _ governance.Actor, _ governance.Mem
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.manifest = append(s.manifest, m)
+	return nil
+}
+
+func (s *table) DescribeStrata(_ context.Context, _ governance.Actor, m protocol.Strata) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := m.Check(); err != nil {
+		return governance.Errorf(governance.Invalid, "The strata were refused: %v.", err)
+	}
+	s.strata = append(s.strata, m)
 	return nil
 }
 

@@ -27,6 +27,22 @@ func (a *API) manifest(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+func (a *API) strata(w http.ResponseWriter, r *http.Request) {
+	m, body, err := readBytes[protocol.Strata](w, r)
+	var actor governance.Actor
+	if err == nil {
+		actor, err = callerOf(r).actor(body)
+	}
+	if err == nil {
+		err = a.Corpus.DescribeStrata(r.Context(), actor, m)
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // describe notes what the machine is now; the time is noted for every request.
 func (a *API) describe(w http.ResponseWriter, r *http.Request) {
 	capabilities, body, err := readBytes[protocol.Capabilities](w, r)

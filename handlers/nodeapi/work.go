@@ -70,4 +70,8 @@ type Corpus interface {
 	// Describe is the act of a node that tells what it holds; owner is whose
 	// node it is.
 	Describe(ctx context.Context, actor governance.Actor, owner governance.MemberID, m protocol.ManifestSummary) error
+
+	// DescribeStrata is the act of a node that tells what a manifest which it
+	// described is made of.
+	DescribeStrata(ctx context.Context, actor governance.Actor, m protocol.Strata) error
 }

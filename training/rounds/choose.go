@@ -13,6 +13,7 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
 )
@@ -78,6 +79,16 @@ func eligible(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) ([]C
 	found, err := pgx.CollectRows(rows, scanCandidate)
 	if err != nil {
 		return nil, fmt.Errorf("read eligible nodes: %w", err)
+	}
+	declared, err := corpus.Declared(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		if found[i].Strata == nil {
+			found[i].Strata = map[string][]string{}
+		}
+		maps.Copy(found[i].Strata, declared[found[i].Node]) // a class of hardware that it tells goes before the machine's parts
 	}
 	return found, nil
 }
