@@ -46,12 +46,16 @@ type locked struct {
 	State  string
 	Holder governance.MemberID
 	Until  *time.Time
+	Kind   string
+	Owner  governance.MemberID // of the node of a held update; 0 otherwise
+	Node   governance.NodeID
 }
 
 // lock reads a case and keeps every other claim and decision away from it,
-// and refuses who has reported it: nobody is judge of an own report.
+// and refuses who has reported it or whose node it is about: nobody is judge
+// in an own cause.
 func lock(ctx context.Context, tx *audit.Tx, id governance.CaseID) (locked, error) {
-	const q = `select state, coalesce(holder, 0), claimed_until from cases where id = @id for update`
+	const q = `select state, coalesce(holder, 0), claimed_until, kind, coalesce(owner, 0), coalesce(node, 0) from cases where id = @id for update`
 	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
 	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[locked])
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -68,6 +72,8 @@ func lock(ctx context.Context, tx *audit.Tx, id governance.CaseID) (locked, erro
 	switch {
 	case reported:
 		return locked{}, governance.Errorf(governance.Forbidden, "You reported this answer, so another moderator decides about it: a conflict of interest.")
+	case found.Owner != 0 && found.Owner == tx.Actor.Member:
+		return locked{}, governance.Errorf(governance.Forbidden, "This case is about your node, so another moderator decides about it: a conflict of interest. Answer below the case.")
 	case found.State == Decided:
 		return locked{}, governance.Errorf(governance.Conflict, "Case %d is decided.", id)
 	}
@@ -79,18 +85,18 @@ func (l locked) runs(member governance.MemberID, now time.Time) bool {
 	return l.State == Claimed && l.Holder == member && now.Before(*l.Until)
 }
 
-func requireClaim(ctx context.Context, tx *audit.Tx, id governance.CaseID) error {
+func requireClaim(ctx context.Context, tx *audit.Tx, id governance.CaseID) (locked, error) {
 	if err := members.Require(ctx, tx, members.RightModerate); err != nil {
-		return err
+		return locked{}, err
 	}
 	found, err := lock(ctx, tx, id)
 	if err != nil {
-		return err
+		return locked{}, err
 	}
 	if !found.runs(tx.Actor.Member, tx.Now(ctx)) {
-		return governance.Errorf(governance.Conflict, "You do not hold case %d, or your claim has ended. Nothing was decided. Claim it again.", id)
+		return locked{}, governance.Errorf(governance.Conflict, "You do not hold case %d, or your claim has ended. Nothing was decided. Claim it again.", id)
 	}
-	return nil
+	return found, nil
 }
 
 // Claim gives a case to the moderator alone for the time of the policy. While
@@ -119,7 +125,7 @@ func (m *Moderation) Claim(ctx context.Context, actor governance.Actor, id gover
 // Renew makes a claim that still runs last as long as a new one.
 func (m *Moderation) Renew(ctx context.Context, actor governance.Actor, id governance.CaseID) (audit.Receipt, error) {
 	return m.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := requireClaim(ctx, tx, id); err != nil {
+		if _, err := requireClaim(ctx, tx, id); err != nil {
 			return nil, err
 		}
 		until, err := hold(ctx, tx, id)
@@ -146,7 +152,7 @@ func hold(ctx context.Context, tx *audit.Tx, id governance.CaseID) (time.Time, e
 // Release gives a claim back before its end.
 func (m *Moderation) Release(ctx context.Context, actor governance.Actor, id governance.CaseID) (audit.Receipt, error) {
 	return m.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := requireClaim(ctx, tx, id); err != nil {
+		if _, err := requireClaim(ctx, tx, id); err != nil {
 			return nil, err
 		}
 		const q = `update cases set state = 'open', holder = null, claimed_until = null where id = @id`
@@ -165,11 +171,11 @@ type Decision struct {
 	Reasoning string
 }
 
-func (d Decision) check() error {
-	if !slices.ContainsFunc(actions, func(a Action) bool { return a.Value == d.Action }) {
+func (d Decision) check(kind string) error {
+	if !slices.ContainsFunc(ActionsOn(kind), func(a Action) bool { return a.Value == d.Action }) {
 		return governance.FieldErrorf("action", "Choose what is to be done.")
 	}
-	if d.Action != NoAction || d.Clause != "" {
+	if kind == OnOutput && (d.Action != NoAction || d.Clause != "") {
 		if err := checkClause(d.Clause); err != nil {
 			return governance.FieldErrorf("clause", "Choose the clause that the answer breaks.")
 		}
@@ -184,10 +190,11 @@ func (d Decision) check() error {
 func (m *Moderation) Decide(ctx context.Context, actor governance.Actor, id governance.CaseID, d Decision) (audit.Receipt, error) {
 	d.Facts, d.Reasoning = strings.TrimSpace(d.Facts), strings.TrimSpace(d.Reasoning)
 	return m.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := requireClaim(ctx, tx, id); err != nil {
+		found, err := requireClaim(ctx, tx, id)
+		if err != nil {
 			return nil, err
 		}
-		if err := d.check(); err != nil {
+		if err := d.check(found.Kind); err != nil {
 			return nil, err
 		}
 		salt, err := newSalt()
@@ -207,6 +214,9 @@ func (m *Moderation) Decide(ctx context.Context, actor governance.Actor, id gove
 		const done = `update cases set state = 'decided', holder = null, claimed_until = null where id = @id`
 		if _, err := tx.Exec(ctx, done, pgx.StrictNamedArgs{"id": id}); err != nil {
 			return nil, fmt.Errorf("decide case %d: %w", id, err)
+		}
+		if found.Kind == OnHeldUpdate {
+			return HeldRuled{id, found.Node, d.Action, digest(salt, d.Facts, d.Reasoning)}, nil
 		}
 		return Ruled{id, d.Action, d.Clause, digest(salt, d.Facts, d.Reasoning)}, nil
 	})

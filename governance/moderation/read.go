@@ -28,6 +28,11 @@ type Case struct {
 	Text      string
 	Decision  *Statement
 	Flags     []Report // for who holds the case
+	Kind      string   // OnOutput or OnHeldUpdate
+	About     string   // of a held update: a reference to the round
+	Node      governance.NodeID
+	Owner     governance.MemberID // of the node; 0 for an output
+	Held      string              // of a held update: what the checks found, which everybody may read
 }
 
 // Due is when the case is late by the policies in force.
@@ -63,11 +68,13 @@ const columns = `
 	(select count(distinct f.clause) from flags f where f.case_id = c.id),
 	exists (select from flags f where f.case_id = c.id and f.member = @member),
 	case when c.holder = @member and c.claimed_until > @now then c.prompt else '' end,
-	case when c.holder = @member and c.claimed_until > @now then c.completion else '' end`
+	case when c.holder = @member and c.claimed_until > @now then c.completion else '' end,
+	c.kind, c.about, coalesce(c.node, 0), coalesce(c.owner, 0), case when c.kind = 'held-update' then c.completion else '' end`
 
 func scanCase(row pgx.CollectableRow) (Case, error) {
 	var c Case
-	return c, row.Scan(&c.ID, &c.Version, &c.Seed, &c.Opened, &c.State, &c.Holder, &c.Until, &c.Reporters, &c.Clause, &c.Kinds, &c.Reported, &c.Prompt, &c.Text)
+	return c, row.Scan(&c.ID, &c.Version, &c.Seed, &c.Opened, &c.State, &c.Holder, &c.Until, &c.Reporters, &c.Clause, &c.Kinds, &c.Reported, &c.Prompt, &c.Text,
+		&c.Kind, &c.About, &c.Node, &c.Owner, &c.Held)
 }
 
 // Get returns a case as a member (or nobody, 0) may see it at a time.
@@ -128,6 +135,13 @@ func (m *Moderation) list(ctx context.Context, q string, args pgx.StrictNamedArg
 		list[i].Prompt, list[i].Text = "", ""
 	}
 	return list, nil
+}
+
+// OfNode lists the cases about a node's held updates, newest first, for the
+// node's page: its owner answers them.
+func (m *Moderation) OfNode(ctx context.Context, node governance.NodeID, member governance.MemberID, now time.Time) ([]Case, error) {
+	const q = `select ` + columns + ` from cases c where c.node = @node order by c.id desc limit 50`
+	return m.list(ctx, q, pgx.StrictNamedArgs{"node": node, "member": member, "now": now})
 }
 
 // Counts are how many cases are in which state.

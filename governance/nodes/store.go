@@ -226,6 +226,17 @@ func Judge(ctx context.Context, tx *audit.Tx, id governance.NodeID, j Judgement)
 	return nil
 }
 
+// Trust is a step that counts an update of a node that passed every check, or
+// begins the count anew after one that was held or rejected: trust is earned in
+// a row, as in BOINC (Anderson 2020).
+func Trust(ctx context.Context, tx *audit.Tx, id governance.NodeID, valid bool) error {
+	const update = `update nodes set valid = case when @valid then valid + 1 else 0 end where id = @id`
+	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"id": id, "valid": valid}); err != nil {
+		return fmt.Errorf("count trust of node %d: %w", id, err)
+	}
+	return nil
+}
+
 // cleanName accepts what a member may call a machine: 1 to 50 visible characters.
 func cleanName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")

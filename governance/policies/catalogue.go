@@ -27,6 +27,16 @@ const (
 	MaxShare           Key = "rounds.max_share"
 	EvaluationMinimum  Key = "gate.min_records"
 	GateWorsening      Key = "gate.worsening"
+	CheckLeast         Key = "checks.least"
+	CheckDuplicate     Key = "checks.duplicate"
+	CheckNorm          Key = "checks.norm"
+	CheckRows          Key = "checks.rows"
+	CheckSparse        Key = "checks.sparse"
+	CheckAgainst       Key = "checks.against"
+	CheckCluster       Key = "checks.cluster"
+	CheckClusterCounts Key = "checks.cluster_counts"
+	TrustAfter         Key = "trust.after"
+	TrustSpot          Key = "trust.spot"
 	UnlearnWorsening   Key = "unlearning.worsening"
 	UnlearnCanaries    Key = "unlearning.canaries"
 	UnlearnDestroyDays Key = "unlearning.destroy"
@@ -76,6 +86,16 @@ var catalogue = slices.Concat(
 		{MaxShare, "Training", "Largest share of one member", "No member's nodes together weigh more in a round, in thousandths.", Permille, "500", 1, 1_000, nil},
 		{EvaluationMinimum, "Training", "Records behind a measurement", "Fewer validation records than this are not reported, so that none can be guessed.", Count, "20", 20, 100_000, nil},
 		{GateWorsening, "Training", "Publishing gate", "A result whose loss is higher than its base's by more than this is not published.", PPM, "10000", 0, 1_000_000, nil},
+		{CheckLeast, "Checks of updates", "Updates that can be compared", "In a round with fewer updates none is judged beside the others.", Count, "4", 3, 1_000, nil},
+		{CheckDuplicate, "Checks of updates", "Duplicates", "Two updates whose cosine is above this are one; the second is rejected. So is one that repeats the node's last update or what the last round changed. 0 decides nothing.", PPM, "999000", 0, 1_000_000, nil},
+		{CheckNorm, "Checks of updates", "Length", "Deviations above the median at which an update is clipped to the median length, and one of zeros is held. 0 decides nothing.", Count, "6", 0, 1_000, nil},
+		{CheckRows, "Checks of updates", "Concentration", "Deviations above the median at which the share of a layer or of one token holds an update: a backdoor in a rare word. 0 decides nothing.", Count, "8", 0, 1_000, nil},
+		{CheckSparse, "Checks of updates", "Sparsity", "Deviations above the median at which the share of the largest hundredth of the numbers holds an update. 0 decides nothing.", Count, "6", 0, 1_000, nil},
+		{CheckAgainst, "Checks of updates", "Direction", "How far an update may point against the median, or against the node's last one: a cosine below minus this holds it. 0 decides nothing.", Permille, "200", 0, 1_000, nil},
+		{CheckCluster, "Checks of updates", "Clusters", "Updates of different members whose cosine is above this are one cluster. 0 finds none.", Permille, "980", 0, 1_000, nil},
+		{CheckClusterCounts, "Checks of updates", "What a cluster counts for", "each: clusters are only reported; one: a cluster counts as one update, which is hard on members with the same text.", Choice, "each", 0, 0, []string{"each", "one"}},
+		{TrustAfter, "Checks of updates", "Updates until a node is trusted", "So many updates in a row have to pass every check; until then each is drawn for a spot check.", Count, "10", 1, 10_000, nil},
+		{TrustSpot, "Checks of updates", "Spot checks of trusted nodes", "Least chance that an update of a trusted node is drawn; otherwise it is one in the number of its valid updates.", Permille, "20", 0, 1_000, nil},
 		{UnlearnWorsening, "Unlearning", "Loss of usefulness", "An unlearned version may be worse for the others by at most this.", PPM, "20000", 0, 1_000_000, nil},
 		{UnlearnCanaries, "Unlearning", "Canaries behind an exposure", "Fewer planted secrets than this give no exposure figure.", Count, "16", 1, 10_000, nil},
 		{UnlearnDestroyDays, "Unlearning", "Days until tainted checkpoints are destroyed", "Counted from the clean version's publication; 0 destroys at once.", Count, "30", 0, 3_650, nil},

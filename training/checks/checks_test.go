@@ -150,7 +150,7 @@ func TestAttacksAndWhichCheckCatchesThem(t *testing.T) {
 		"little-is-enough, jittered": "missed",
 		"min-max, jittered":          "missed",
 		"inner-product, jittered":    "direction hold",
-		"rare row":                   "rows hold",
+		"rare row":                   "rows hold, sparsity hold",
 		"few large numbers":          "sparsity hold",
 		"scaled by 1.2, jittered":    "missed",
 	}

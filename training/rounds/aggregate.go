@@ -123,6 +123,10 @@ type Inputs struct {
 	Present    int              // nodes that could have been drawn
 	Wanted     int              // updates at which collection ends
 	Spent      int              // privacy: rounds of the member who took part in most, with this one
+	Limits     CheckLimits
+	Version    training.VersionID         // that the campaign began from
+	Facts      map[governance.NodeID]Fact // for the checks
+	Last       []byte                     // sketch of what the last accepted round changed; nil for none
 }
 
 // Update is one node's contribution to a round.
@@ -136,8 +140,11 @@ type Update struct {
 	Manifest training.Digest
 	Norm     float64
 	Tokens   int64
-	Steps    int64 // optimiser steps behind it; 0 where the node's program does not say
-	Sent     int64 // bytes in which it came
+	Steps    int64  // optimiser steps behind it; 0 where the node's program does not say
+	Sent     int64  // bytes in which it came
+	Outcome  string // of the checks; "" before aggregation and in rounds older than the checks
+	Scale    string // factor of a clipped update, decimal; "" for 1
+	Divisor  int64  // of the weight
 }
 
 // Inputs reads what the mean of a round is, or was, computed from.
@@ -153,7 +160,10 @@ func (s *Store) Inputs(ctx context.Context, id training.RoundID) (Inputs, error)
 	in := Inputs{
 		Round: id, Campaign: r.Campaign, State: r.State, Epoch: r.Epoch, Base: r.Base, Seed: r.Seed, Recipe: c.Recipe,
 		MaxShare: c.Settings.MaxShare, Checkpoint: r.Checkpoint, Number: r.Number, Replay: c.Replays != 0, ServerBase: r.ServerBase,
-		Present: r.Present, Wanted: r.Wanted,
+		Present: r.Present, Wanted: r.Wanted, Limits: c.Settings.Checks, Version: c.Version,
+	}
+	if err := s.facts(ctx, &in); err != nil {
+		return in, err
 	}
 	if in.Updates, err = s.Updates(ctx, id); err != nil || !c.Recipe.Privacy.On() {
 		return in, err
@@ -175,7 +185,7 @@ func (s *Store) Inputs(ctx context.Context, id training.RoundID) (Inputs, error)
 // Updates lists the updates of a round by node.
 func (s *Store) Updates(ctx context.Context, id training.RoundID) ([]Update, error) {
 	const q = `
-		select node, owner, digest, sealed, examples, weight, manifest, norm, tokens, steps, sent from updates
+		select node, owner, digest, sealed, examples, weight, manifest, norm, tokens, steps, sent, outcome, scale, divisor from updates
 		where round = @round order by node`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": id})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Update])
@@ -199,6 +209,11 @@ type Result struct {
 	Epsilon    string              // largest ε of any member, decimal; "" without privacy
 	Raw        int64               // bytes of the updates as float32
 	Delta      *training.Digest    // blob that makes the checkpoint of the base
+	Verdicts   map[governance.NodeID]Verdict
+	Change     []byte // sketch of what the round changed; nil where none is kept
+	// TooFew says why what the checks left is no round: then there is no
+	// checkpoint, the verdicts are kept and the round is abandoned.
+	TooFew string
 }
 
 // Aggregate records the mean of a round and asks members to measure it: the
@@ -219,11 +234,23 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 		if r.Epoch != res.Epoch {
 			return nil, governance.Errorf(governance.Conflict, "Round %d has moved on.", id)
 		}
+		found, err := s.checked(ctx, tx, r, res)
+		if err != nil {
+			return nil, err
+		}
+		if res.TooFew != "" {
+			ev, err := s.abandon(ctx, tx, r, c, res.TooFew)
+			if gone, ok := ev.(RoundAbandoned); ok {
+				gone.Checked, ev = found, gone
+			}
+			return ev, err
+		}
 		ev, participants, err := s.weigh(ctx, tx, r, res)
 		if err != nil {
 			return nil, err
 		}
 		edge := models.Edge{Child: res.Checkpoint, Parent: r.Base, Campaign: c.ID, Round: id}
+		ev.Checked = found
 		if err := models.Descend(ctx, tx, edge, res.Size); err != nil {
 			return nil, err
 		}
@@ -278,8 +305,14 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, res Result)
 	if err != nil {
 		return RoundAggregated{}, nil, fmt.Errorf("weigh updates of round %d: %w", r.ID, err)
 	}
-	if len(taken) != len(res.Weights) || owners(taken) < 2 {
-		return RoundAggregated{}, nil, fmt.Errorf("aggregate round %d: %d updates of %d members, weights for %d", r.ID, len(taken), owners(taken), len(res.Weights))
+	var heavy []candidate
+	for _, u := range taken {
+		if res.Weights[u.Node] > 0 {
+			heavy = append(heavy, u)
+		}
+	}
+	if len(taken) != len(res.Weights) || owners(heavy) < 2 {
+		return RoundAggregated{}, nil, fmt.Errorf("aggregate round %d: %d updates, %d members count, weights for %d", r.ID, len(taken), owners(heavy), len(res.Weights))
 	}
 	ev := RoundAggregated{Round: r.ID, Checkpoint: res.Checkpoint.Hex(), Arithmetic: training.Arithmetic}
 	for _, u := range taken {

@@ -179,6 +179,10 @@ func (s *Store) end(ctx context.Context, tx *audit.Tx, c campaignRow, state, rea
 	if tag.RowsAffected() == 0 {
 		return governance.Errorf(governance.Conflict, "Campaign %d has ended already.", c.ID)
 	}
+	const sketches = `delete from update_sketches where campaign = @id`
+	if _, err := tx.Exec(ctx, sketches, pgx.StrictNamedArgs{"id": c.ID}); err != nil {
+		return fmt.Errorf("end campaign %d: %w", c.ID, err)
+	}
 	if err := s.wake(ctx, tx, campaigns); err != nil {
 		return err
 	}

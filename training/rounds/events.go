@@ -141,6 +141,8 @@ type RoundAbandoned struct {
 	Skips    bool                `json:"skips"` // a replay goes on without this round
 	Stops    bool                `json:"stops"` // the campaign is stopped with it
 	Ends     bool                `json:"ends"`  // the replay, or the campaign, is over with it
+
+	Checked
 }
 
 // Kind is the kind of the entry, for ever.
@@ -163,7 +165,7 @@ func (e RoundAbandoned) Sentence() audit.Sentence {
 	case e.Ends:
 		follows = "; the campaign ends with what it has"
 	}
-	return audit.Say("abandoned ", e.Subject(), ": "+e.Reason+follows)
+	return audit.Say("abandoned ", e.Subject(), ": "+e.Reason+e.said()+follows)
 }
 
 // Replay closes the round; one that never opened is noted as abandoned.

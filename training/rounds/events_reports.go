@@ -154,6 +154,8 @@ type RoundAggregated struct {
 	Clip       string              `json:"clip,omitempty"`        // norm to which each member was clipped, decimal
 	Noise      string              `json:"noise,omitempty"`       // multiples of it, decimal
 	Epsilon    string              `json:"epsilon,omitempty"`     // largest ε of any member after the round, rounded up
+
+	Checked
 }
 
 // Kind is the kind of the entry, for ever.
@@ -168,7 +170,7 @@ func (e RoundAggregated) Sentence() audit.Sentence {
 	if e.Robust != "" {
 		how = "combined by " + e.Robust + " "
 	}
-	return audit.Say(how, len(e.Nodes), " updates in ", e.Subject(), "; the checkpoint is "+short(e.Checkpoint))
+	return audit.Say(how, len(e.Nodes)-len(e.Held)-len(e.Rejected), " updates in ", e.Subject(), "; the checkpoint is "+short(e.Checkpoint)+e.said())
 }
 
 // Replay checks that exactly the updates that came were averaged, none with
@@ -187,6 +189,11 @@ func (e RoundAggregated) Replay(s *audit.State, _ translog.Entry) error {
 			return fmt.Errorf("round %d counts node %d for %d: %w", e.Round, n, e.Weights[i], audit.ErrContradiction)
 		}
 		total += e.Weights[i]
+	}
+	for _, n := range slices.Concat(e.Held, e.Rejected) {
+		if at := slices.Index(e.Nodes, n); at < 0 || e.Weights[at] != 0 {
+			return fmt.Errorf("round %d counts node %d, whose update the checks exclude: %w", e.Round, n, audit.ErrContradiction)
+		}
 	}
 	if total != e.Total {
 		return fmt.Errorf("round %d: the weights add up to %d, not %d: %w", e.Round, total, e.Total, audit.ErrContradiction)

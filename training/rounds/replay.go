@@ -174,6 +174,10 @@ func Destroyed(ctx context.Context, tx *audit.Tx, owner governance.MemberID) (in
 	if err != nil {
 		return 0, fmt.Errorf("note destroyed updates of member %d: %w", owner, err)
 	}
+	const sketches = `delete from update_sketches where owner = @owner`
+	if _, err := tx.Exec(ctx, sketches, pgx.StrictNamedArgs{"owner": owner}); err != nil {
+		return 0, fmt.Errorf("forget sketches of member %d: %w", owner, err)
+	}
 	return tag.RowsAffected(), nil
 }
 

@@ -17,6 +17,9 @@ type Settings struct {
 	MinRecords    int64 `json:"min_records"`    // validation records behind one measurement
 	Worsening     int64 `json:"worsening"`      // of the loss, above which nothing is accepted, in millionths
 	Attempts      int   `json:"attempts"`       // at one round before the campaign stops
+	// Checks are the thresholds of the checks of updates; zero in campaigns
+	// older than those, which decide nothing.
+	Checks CheckLimits `json:"checks,omitzero"`
 }
 
 // attempts is how often a round is tried. Each attempt draws another cohort; a
@@ -29,6 +32,7 @@ func SettingsFrom(v policies.Values) Settings {
 		OverSelection: v.Int(policies.OverSelection), SeenWithin: v.Int(policies.SeenWithin),
 		MinTokens: v.Int(policies.MinTokens), MaxShare: v.Int(policies.MaxShare),
 		MinRecords: v.Int(policies.EvaluationMinimum), Worsening: v.Int(policies.GateWorsening), Attempts: attempts,
+		Checks: checkLimits(v),
 	}
 }
 
