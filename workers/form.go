@@ -117,21 +117,48 @@ func receive(r io.Reader, f form, recipe protocol.Recipe, seed uint64, change, c
 	return got, nil
 }
 
-// readUpdate decrypts and reads one stored update.
-func readUpdate(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs, u rounds.Update, f form, change, control []float32) (received, error) {
-	blob, err := store.Open(ctx, u.Sealed)
+// Opener gives the bytes of an update as its node sent them. The platform
+// decrypts what it stored; an archive of a round has a copy.
+type Opener interface {
+	OpenUpdate(ctx context.Context, u rounds.Update) (io.ReadCloser, error)
+}
+
+// Sealed opens the updates that a platform stores, by its contributors' keys.
+type Sealed struct {
+	Blobs blobs.Store
+	Keys  *keys.Ring
+}
+
+// OpenUpdate decrypts while it is read.
+func (s Sealed) OpenUpdate(ctx context.Context, u rounds.Update) (io.ReadCloser, error) {
+	identity, err := s.Keys.Contributor(int64(u.Owner))
 	if err != nil {
-		return received{}, err
+		return nil, err
 	}
-	defer blob.Close()
-	identity, err := ring.Contributor(int64(u.Owner))
+	blob, err := s.Blobs.Open(ctx, u.Sealed)
 	if err != nil {
-		return received{}, err
+		return nil, err
 	}
 	plain, err := age.Decrypt(blobs.Reader(blob), identity)
 	if err != nil {
-		return received{}, fmt.Errorf("decrypt: %w", err)
+		return nil, errors.Join(fmt.Errorf("decrypt: %w", err), blob.Close())
 	}
+	return opened{plain, blob}, nil
+}
+
+// opened is plain bytes, and what is closed after them.
+type opened struct {
+	io.Reader
+	io.Closer
+}
+
+// readUpdate opens and reads one update.
+func readUpdate(ctx context.Context, from Opener, in rounds.Inputs, u rounds.Update, f form, change, control []float32) (received, error) {
+	plain, err := from.OpenUpdate(ctx, u)
+	if err != nil {
+		return received{}, err
+	}
+	defer plain.Close()
 	got, err := receive(plain, f, in.Recipe, rounds.TrainingSeed(in.Seed, u.Node), change, control)
 	if err == nil && got.digest != u.Digest {
 		err = errChanged

@@ -37,6 +37,8 @@ type Mean struct {
 	Raw       int64               // bytes of the updates as float32
 	Delta     *training.Digest    // of the blob that makes the checkpoint of the base
 
+	BeforeNoise bool // a private round, computed again as far as anyone can: there is no checkpoint
+
 	state, delta []byte // the blobs of Server and Delta
 }
 
@@ -52,10 +54,23 @@ type Mean struct {
 // not grow with the number of nodes; rules that look at single updates lay
 // them into a private file meanwhile.
 func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*Mean, error) {
-	c, err := newCombiner(ctx, store, ring, in)
+	return computeMean(ctx, store, ring, Sealed{store, ring}, in)
+}
+
+// RecomputeMean computes a round again from updates that are opened elsewhere: the
+// store needs no more than the base and what the server's rule kept before. Of
+// a private round everything up to the noise is done again, and BeforeNoise is
+// set: the noise is a secret of the platform.
+func RecomputeMean(ctx context.Context, store blobs.Store, from Opener, in rounds.Inputs) (*Mean, error) {
+	return computeMean(ctx, store, nil, from, in)
+}
+
+func computeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, from Opener, in rounds.Inputs) (*Mean, error) {
+	c, err := newCombiner(ctx, store, from, in)
 	if err != nil {
 		return nil, fmt.Errorf("round %d: %w", in.Round, err)
 	}
+	c.ring = ring
 	switch {
 	case in.Recipe.Privacy.On():
 		err = c.private(ctx)
@@ -64,7 +79,7 @@ func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 	default:
 		err = c.average(ctx)
 	}
-	if err == nil {
+	if err == nil && !c.mean.BeforeNoise {
 		err = c.step(ctx)
 	}
 	if err != nil {
@@ -76,7 +91,8 @@ func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 // combiner is one round's work.
 type combiner struct {
 	store blobs.Store
-	ring  *keys.Ring
+	ring  *keys.Ring // nil for who computes a round again
+	open  Opener     // of the updates
 	in    rounds.Inputs
 	mean  *Mean
 
@@ -84,7 +100,7 @@ type combiner struct {
 	state  state     // of the server's rule
 }
 
-func newCombiner(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*combiner, error) {
+func newCombiner(ctx context.Context, store blobs.Store, open Opener, in rounds.Inputs) (*combiner, error) {
 	counted, err := Weigh(in.Updates, in.MaxShare)
 	if err != nil {
 		return nil, fmt.Errorf("weigh: %w", err)
@@ -102,7 +118,7 @@ func newCombiner(ctx context.Context, store blobs.Store, ring *keys.Ring, in rou
 	if in.Recipe.Server.Rule == protocol.Scaffold {
 		m.Raw *= 2
 	}
-	return &combiner{store: store, ring: ring, in: in, mean: m, change: make([]float32, f.elements)}, nil
+	return &combiner{store: store, open: open, in: in, mean: m, change: make([]float32, f.elements)}, nil
 }
 
 // each reads the updates one after the other in ascending order of node id and
@@ -128,7 +144,7 @@ func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	got, err := readUpdate(ctx, c.store, c.ring, c.in, u, c.mean.form, change, control)
+	got, err := readUpdate(ctx, c.open, c.in, u, c.mean.form, change, control)
 	if err != nil {
 		return fmt.Errorf("update of node %d: %w", u.Node, err)
 	}

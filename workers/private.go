@@ -51,6 +51,12 @@ func (c *combiner) private(ctx context.Context) error {
 			within++
 		}
 	}
+	c.mean.Clip = strconv.FormatFloat(clip, 'f', -1, 32)
+	c.mean.Epsilon = recipes.Epsilon(p, c.in.Spent)
+	if c.ring == nil {
+		c.mean.BeforeNoise = true
+		return nil
+	}
 	random := c.noise()
 	if err := sum.Release(c.change, c.expected(), random); err != nil {
 		return err
@@ -62,8 +68,6 @@ func (c *combiner) private(ctx context.Context) error {
 		}
 		c.state["clip"] = []float32{float32(next)}
 	}
-	c.mean.Clip = strconv.FormatFloat(clip, 'f', -1, 32)
-	c.mean.Epsilon = recipes.Epsilon(p, c.in.Spent)
 	return nil
 }
 
