@@ -24,13 +24,17 @@ func (s *Site) nodes(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	made, err := s.strata(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
 	chrome, err := s.chrome(r, layout.Chrome{Title: "My nodes", Section: href.Nodes(), Actions: nodeTabs(true)})
 	if err != nil {
 		return answer{}, err
 	}
 	return show(pages.Nodes(pages.NodesPage{
 		Chrome: chrome, Mine: true, Lead: ui.Plain("A node is a program on your own machine that trains the community’s model on text that you hold."),
-		Nodes: nodeLines(list, nil, mine, s.now()), Leaves: whatLeaves(),
+		Nodes: nodeLines(list, nil, mine, s.now()), Strata: made, Leaves: whatLeaves(),
 	})), nil
 }
 
@@ -57,11 +61,15 @@ func (s *Site) allNodes(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
+	made, err := s.strata(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
 	chrome, err := s.chrome(r, layout.Chrome{Title: "All nodes", Section: href.Nodes(), Actions: nodeTabs(false)})
 	if err != nil {
 		return answer{}, err
 	}
-	p := pages.NodesPage{Chrome: chrome, Lead: ui.Plain(nodesLead(totals)), Nodes: nodeLines(list, names, governance.MemberID(chrome.MemberID), s.now())}
+	p := pages.NodesPage{Chrome: chrome, Lead: ui.Plain(nodesLead(totals)), Strata: made, Nodes: nodeLines(list, names, governance.MemberID(chrome.MemberID), s.now())}
 	if n := len(list); n == nodesPerPage {
 		p.Pager = ui.Pager{Older: href.AllNodes() + "?after=" + list[n-1].ID.String(), Label: "nodes"}
 	}
@@ -98,6 +106,9 @@ func (s *Site) showNode(r *http.Request, n nodes.Node, name ui.Input, status int
 	}
 	v.manifest, err = s.Corpus.Of(r.Context(), n.ID)
 	if err != nil && !governance.Is(err, governance.NotFound) {
+		return answer{}, err
+	}
+	if v.strata, err = s.strataOfNode(r.Context(), n.ID); err != nil {
 		return answer{}, err
 	}
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{governance.RefTo(governance.RefNode, n.ID)}, Limit: 20}); err != nil {

@@ -23,8 +23,12 @@ func (s *Site) showNodeForm(r *http.Request, name ui.Input, op string, status in
 	if err != nil {
 		return answer{}, err
 	}
+	made, err := s.strata(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
 	return answer{status: status, page: pages.NodeNew(pages.NodeNewPage{
-		Chrome: chrome, Action: href.NodeNew(), Name: name, Operation: op, Leaves: whatLeaves(),
+		Chrome: chrome, Action: href.NodeNew(), Name: name, Operation: op, Strata: made, Leaves: whatLeaves(),
 	})}, nil
 }
 

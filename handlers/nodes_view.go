@@ -28,6 +28,7 @@ func whatLeaves() pages.Leaves {
 			"how many examples it was trained on, how many tokens, and how long it took",
 			"losses on your validation text: sums over at least 20 records",
 			"the root of your manifest (a hash) and its counts: records, bytes, tokens, how many were set aside or held back",
+			"what your text is made of, in rounded counts of at least 20 records: languages, kinds of text, classes of licences; the class of the machine, and a region if you name one",
 			"if your own records are to be forgotten: figures of what the model remembers of records planted for that",
 			"processor, memory, kernel and version of the program, and your address on the network, as with any website",
 		},
@@ -41,7 +42,7 @@ func whatLeaves() pages.Leaves {
 
 // joinCommands are what to paste on the machine.
 func joinCommands(site string) string {
-	return "althing node join --url " + site + "\nalthing node run --text FOLDER"
+	return "althing node join --url " + site + "\nalthing node preview --text FOLDER\nalthing node run --text FOLDER"
 }
 
 func nodesLead(t corpus.Totals) string {
@@ -117,6 +118,7 @@ type nodeView struct {
 	name     ui.Input
 	parts    []rounds.NodePart
 	manifest corpus.Manifest
+	strata   []ui.Fact
 	changes  []audit.Change
 	names    map[governance.Ref]string
 	site     string
@@ -156,7 +158,7 @@ func (v nodeView) own() *pages.NodeOwn {
 	if v.JoinedAt == nil {
 		own.Token = href.NodeToken(id)
 	} else {
-		own.Commands = "althing node run --text FOLDER --hours 22:00-07:00 --threads 4 --megabytes 4096"
+		own.Commands = "althing node preview --text FOLDER\nalthing node run --text FOLDER --hours 22:00-07:00 --threads 4 --megabytes 4096"
 	}
 	return own
 }
@@ -203,6 +205,9 @@ func (v nodeView) infobox() ui.Infobox {
 			{Label: "Kept for validation", Value: ui.Plain(ui.Count(m.Validation))}, {Label: "Reserved twins", Value: ui.Plain(ui.Count(m.Twins))},
 			{Label: "Held back", Value: ui.Plain(ui.Count(m.Suppressed))}, {Label: "Manifest", Value: ui.Digest(shortDigest(m.Root.Hex()))},
 		}})
+	}
+	if len(v.strata) > 0 {
+		box.Groups = append(box.Groups, ui.FactGroup{Title: "What it is made of", Facts: v.strata})
 	}
 	if v.PublicKey != nil {
 		box.Groups = append(box.Groups, ui.FactGroup{Title: "Identity", Facts: []ui.Fact{

@@ -17,6 +17,16 @@ func leaves() pages.Leaves {
 	}
 }
 
+func strata() pages.Strata {
+	return pages.Strata{
+		Lacks: []pages.CampaignLack{{Name: "Campaign 7", Href: href.Campaign(7), Lacks: "French (2 of 3 nodes), Icelandic (1 of 3 nodes)"}},
+		Groups: []pages.StratumGroup{
+			{Kind: "Language", Lines: []pages.StratumLine{{Name: "Norwegian", Nodes: 21, Members: 14, Records: "at least 48,000"}, {Name: "go", Nodes: 9, Members: 7, Records: "at least 20,000"}, {Name: "French", Nodes: 2, Members: 2, Records: "at least 700"}}},
+			{Kind: "Region", Lines: []pages.StratumLine{{Name: "Europe", Nodes: 18, Members: 11, Records: "at least 60,000"}, {Name: "not said", Nodes: 13, Members: 8, Records: "at least 20,000"}}},
+		},
+	}
+}
+
 func machines() []Entry {
 	mine := frame("My nodes")
 	mine.Section = href.Nodes()
@@ -37,10 +47,10 @@ func machines() []Entry {
 				{ID: 4, Name: "sandur-1", Owner: "Jógvan", OwnerURL: href.Member(6), Hardware: "CPU, 4 threads", State: good("reported"), Reports: 88, Seen: when("2026-11-19T09:02Z", "19 Nov 2026, 09:02 UTC")},
 				{ID: 2, Name: "basement-gpu", Owner: "Ingvild A.", OwnerURL: href.Member(3), Hardware: "GPU, 12 GB", State: good("reported"), Reports: 96, Seen: when("2026-11-19T10:38Z", "19 Nov 2026, 10:38 UTC"), Self: true},
 			},
-			Pager: ui.Pager{Older: href.AllNodes() + "?after=4", Label: "nodes"},
+			Strata: pages.Strata{Met: true, Groups: strata().Groups}, Pager: ui.Pager{Older: href.AllNodes() + "?after=4", Label: "nodes"},
 		})},
 		{"node-new", pages.NodeNew(pages.NodeNewPage{
-			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(),
+			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(), Strata: strata(),
 			Name: ui.Input{Value: "kitchen-laptop", Problem: "You already have a node with the name kitchen-laptop. Choose another name."},
 		})},
 		{"node-token", pages.NodeNew(pages.NodeNewPage{
