@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"codeberg.org/althing/althing/governance/keys"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/checks"
 	"codeberg.org/althing/althing/training/compress"
 	"codeberg.org/althing/althing/training/fedavg"
 	"codeberg.org/althing/althing/training/protocol"
@@ -38,6 +40,10 @@ type Mean struct {
 	Delta     *training.Digest    // of the blob that makes the checkpoint of the base
 
 	BeforeNoise bool // a private round, computed again as far as anyone can: there is no checkpoint
+
+	Verdicts map[governance.NodeID]rounds.Verdict // of the checks, sketches bare; nil where there were none
+	Moved    []byte                               // sketch of what the round changed; nil where nobody looked
+	TooFew   string                               // why what the checks left is no round; then nothing else is computed
 
 	state, delta []byte // the blobs of Server and Delta
 }
@@ -65,13 +71,19 @@ func RecomputeMean(ctx context.Context, store blobs.Store, from Opener, in round
 	return computeMean(ctx, store, nil, from, in)
 }
 
-func computeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, from Opener, in rounds.Inputs) (*Mean, error) {
+func computeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, from Opener, in rounds.Inputs) (_ *Mean, err error) {
 	c, err := newCombiner(ctx, store, from, in)
 	if err != nil {
 		return nil, fmt.Errorf("round %d: %w", in.Round, err)
 	}
 	c.ring = ring
+	defer func() { err = errors.Join(err, c.held.Close()) }()
+	if err := c.examine(ctx); err != nil {
+		return nil, fmt.Errorf("round %d: check: %w", in.Round, err)
+	}
 	switch {
+	case c.mean.TooFew != "":
+		return c.mean, nil
 	case in.Recipe.Privacy.On():
 		err = c.private(ctx)
 	case in.Recipe.Robust.Rule != "":
@@ -98,6 +110,11 @@ type combiner struct {
 
 	change []float32 // what the updates became together, to move the weights by
 	state  state     // of the server's rule
+
+	held      *updates // read once for the checks; nil where nobody looked
+	looked    bool
+	decisions map[governance.NodeID]decision // of the checks; none where there were none
+	without   bool                           // some updates are left out
 }
 
 func newCombiner(ctx context.Context, store blobs.Store, open Opener, in rounds.Inputs) (*combiner, error) {
@@ -144,11 +161,19 @@ func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if c.held != nil && control == nil {
+		if err := c.held.copy(change, u.Node); err != nil {
+			return err
+		}
+		c.scaled(u.Node, change)
+		return nil
+	}
 	got, err := readUpdate(ctx, c.open, c.in, u, c.mean.form, change, control)
 	if err != nil {
 		return fmt.Errorf("update of node %d: %w", u.Node, err)
 	}
 	c.mean.Norms[u.Node] = got.norm
+	c.scaled(u.Node, change)
 	return nil
 }
 
@@ -167,6 +192,9 @@ func (c *combiner) average(ctx context.Context) error {
 		controls = serveropt.NewControl(c.mean.elements, max(c.in.Present, len(c.in.Updates)))
 	}
 	err := c.each(ctx, func(u rounds.Update, change, control []float32) error {
+		if c.decisions[u.Node].excluded {
+			return nil
+		}
 		if controls != nil {
 			if err := controls.Add(control); err != nil {
 				return err
@@ -210,8 +238,17 @@ func (c *combiner) step(ctx context.Context) error {
 	if c.in.Recipe.Down.Delta {
 		before = append(before, m.weights...)
 	}
+	moved := checks.NewSketcher(sketchSeed(c.in.Campaign))
+	if c.looked {
+		moved.Add(0, m.weights, -1)
+	}
 	if err := c.serve(ctx, m.weights); err != nil {
 		return err
+	}
+	if c.looked {
+		moved.Add(0, m.weights, 1)
+		s := moved.Sketch()
+		m.Moved = s.Bytes()
 	}
 	for i, w := range m.weights {
 		if v := float64(w); math.IsNaN(v) || math.IsInf(v, 0) {
@@ -255,6 +292,7 @@ func (m *Mean) result(epoch int) rounds.Result {
 	return rounds.Result{
 		Epoch: epoch, Checkpoint: m.Digest, Size: m.Size(), Weights: m.Counted, Norms: m.Norms, Server: m.Server, Byzantine: m.Byzantine,
 		Chosen: m.Chosen, Clip: m.Clip, Epsilon: m.Epsilon, Raw: m.Raw, Delta: m.Delta,
+		Verdicts: m.Verdicts, Change: m.Moved, TooFew: m.TooFew,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/keys"
+	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/models"
 	"codeberg.org/althing/althing/training/rounds"
@@ -20,6 +21,7 @@ type Training struct {
 	Models *models.Store
 	Blobs  blobs.Store
 	Keys   *keys.Ring
+	Cases  *moderation.Moderation // where held updates are looked at
 }
 
 // Rounds are the jobs of campaigns and rounds.
@@ -30,6 +32,7 @@ func Rounds(t Training) Add {
 		river.AddWorker(all, &aggregateRound{t: t})
 		river.AddWorker(all, &judgeRound{t: t})
 		river.AddWorker(all, &publishVersion{t: t})
+		river.AddWorker(all, &openHeldCase{t: t})
 	}
 }
 
@@ -120,12 +123,21 @@ func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.Aggrega
 }
 
 func (w *aggregateRound) aggregate(ctx context.Context, job *river.Job[rounds.AggregateArgs], in rounds.Inputs) error {
+	in, err := openSketches(w.t.Keys, in)
+	if err != nil {
+		return err
+	}
 	mean, err := ComputeMean(ctx, w.t.Blobs, w.t.Keys, in)
 	if err != nil {
 		return err
 	}
-	if err := mean.Store(ctx, w.t.Blobs); err != nil {
-		return fmt.Errorf("store checkpoint of round %d: %w", in.Round, err)
+	if err := sealSketches(w.t.Keys, in, mean.Verdicts); err != nil {
+		return err
+	}
+	if mean.TooFew == "" {
+		if err := mean.Store(ctx, w.t.Blobs); err != nil {
+			return fmt.Errorf("store checkpoint of round %d: %w", in.Round, err)
+		}
 	}
 	return passed(w.t.Rounds.Aggregate(ctx, actor(job), in.Round, mean.result(in.Epoch)))
 }

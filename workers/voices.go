@@ -100,7 +100,7 @@ func (c *combiner) usual(list []voice) (float32, error) {
 func (c *combiner) robust(ctx context.Context) (err error) {
 	list := c.voices()
 	f, ok := c.in.Recipe.Robust.Byzantine, true
-	if c.in.Replay {
+	if c.in.Replay || c.without {
 		f, ok = c.in.Recipe.Bearable(len(list))
 	}
 	if !ok {

@@ -58,7 +58,7 @@ func (p *platform) openTraining(ctx context.Context) error {
 // trainingJobs are the workers of campaigns and of unlearning.
 func (p *platform) trainingJobs() []workers.Add {
 	s := p.stores
-	t := workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: s.Blobs, Keys: p.keys}
+	t := workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: s.Blobs, Keys: p.keys, Cases: s.Moderation}
 	return []workers.Add{workers.Rounds(t), workers.Unlearning(t, s.Unlearning)}
 }
 
@@ -87,7 +87,7 @@ func finished(d proposals.Decision, outcome string) func(context.Context, *audit
 func (p *platform) nodeAPI() http.Handler {
 	s := p.stores
 	api := nodeapi.New(nodeapi.Config{
-		Nodes: s.Nodes, Work: workers.Uploads{Store: s.Rounds, Blobs: s.Blobs, Keys: p.keys}, Corpus: s.Corpus, Blobs: s.Blobs,
+		Nodes: s.Nodes, Work: workers.Uploads{Store: s.Rounds, Blobs: s.Blobs, Keys: p.keys, Cases: s.Moderation}, Corpus: s.Corpus, Blobs: s.Blobs,
 		Uploads: p.uploads, Server: p.keys.Server, LogKey: p.keys.LogKey, Split: p.keys.Split, Now: now, Log: p.log,
 	})
 	p.tasks = append(p.tasks, api.Run)

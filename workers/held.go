@@ -1,0 +1,68 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/moderation"
+	"codeberg.org/althing/althing/training/rounds"
+	"github.com/riverqueue/river"
+)
+
+type openHeldCase struct {
+	river.WorkerDefaults[rounds.HeldArgs]
+	t Training
+}
+
+// Work opens the case of an update that the checks held back, once.
+func (w *openHeldCase) Work(ctx context.Context, job *river.Job[rounds.HeldArgs]) error {
+	round, node := job.Args.Round, job.Args.Node
+	r, err := w.t.Rounds.Round(ctx, round)
+	if err != nil {
+		return err
+	}
+	c, err := w.t.Rounds.Campaign(ctx, r.Campaign)
+	if err != nil {
+		return err
+	}
+	updates, err := w.t.Rounds.Updates(ctx, round)
+	if err != nil {
+		return err
+	}
+	held := moderation.HeldUpdate{Node: node, Round: governance.RefTo(rounds.RefRound, round), Version: int64(c.Version)}
+	for _, u := range updates {
+		if u.Node == node {
+			held.Owner = u.Owner
+		}
+	}
+	found, err := w.t.Rounds.Checks(ctx, round)
+	if err != nil {
+		return err
+	}
+	held.Facts = factsOf(found, node)
+	_, err = w.t.Cases.OpenHeld(ctx, actor(job), held)
+	return settled(err)
+}
+
+// factsOf says in sentences what the checks found of a node's update, what
+// held it first.
+func factsOf(found []rounds.Check, node governance.NodeID) string {
+	var why, beside strings.Builder
+	for _, f := range found {
+		if f.Node != node || f.Value == "" {
+			continue
+		}
+		to := &beside
+		if rounds.Excluded(f.Outcome) {
+			to = &why
+		}
+		fmt.Fprintf(to, "%s: %s", f.Name, f.Value)
+		if f.Threshold != "" {
+			fmt.Fprintf(to, " beside %s", f.Threshold)
+		}
+		fmt.Fprintf(to, ", %s (%s).\n", f.Outcome, f.Note)
+	}
+	return why.String() + beside.String()
+}
