@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,13 +63,8 @@ func (s *Site) campaign(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	if v.latest.ID != 0 {
-		if v.nodes, err = s.Rounds.Participants(r.Context(), v.latest.ID); err != nil {
-			return answer{}, err
-		}
-		if v.updates, err = s.Rounds.Updates(r.Context(), v.latest.ID); err != nil {
-			return answer{}, err
-		}
+	if err := s.readFigures(r.Context(), &v); err != nil {
+		return answer{}, err
 	}
 	if v.decided, err = s.Log.EntryIndex(r.Context(), v.Decision); err != nil {
 		return answer{}, err
@@ -79,18 +75,61 @@ func (s *Site) campaign(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{campaignRef(v.ID)}, Limit: 20}); err != nil {
 		return answer{}, err
 	}
-	refs := append(partRefs(v.nodes), proposalRef(v.Proposal))
+	refs := slices.Concat(partRefs(v.nodes), drawRefs(v.draws), v.spentRefs(), []governance.Ref{proposalRef(v.Proposal)})
 	if v.names, err = s.namesOf(r.Context(), v.changes, refs...); err != nil {
 		return answer{}, err
 	}
 	v.chrome, err = s.chrome(r, layout.Chrome{
-		Title: fmt.Sprintf("Campaign %d: %s", v.ID, campaignTitle(v.Campaign, v.names)), Section: href.Campaigns(), Live: v.State == rounds.Running,
+		Title: fmt.Sprintf("Campaign %d: %s", v.ID, campaignTitle(v.Campaign, v.names)), Section: href.Campaigns(), Live: v.State == rounds.Running, Toc: v.contents(),
 		Tools: []layout.ToolGroup{{Title: "Export", Links: []layout.Link{{Text: "Loss as CSV", Href: href.CampaignLoss(int64(v.ID))}}}},
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	return show(pages.Campaign(v.page())), nil
+	page, err := v.page()
+	return show(pages.Campaign(page)), err
+}
+
+// readFigures reads what the latest round and the whole campaign are made of.
+func (s *Site) readFigures(ctx context.Context, v *campaignView) (err error) {
+	if v.there, err = s.Corpus.Strata(ctx); err != nil {
+		return err
+	}
+	if v.trained, err = s.Corpus.StrataOfCampaign(ctx, v.ID); err != nil {
+		return err
+	}
+	if v.counts, err = s.Rounds.CheckCounts(ctx, v.ID); err != nil {
+		return err
+	}
+	if v.Recipe.Privacy.On() {
+		if v.spent, err = s.Rounds.Spent(ctx, v.ID); err != nil {
+			return err
+		}
+	}
+	if v.latest.ID == 0 {
+		return nil
+	}
+	if v.nodes, err = s.Rounds.Participants(ctx, v.latest.ID); err != nil {
+		return err
+	}
+	if v.draws, err = s.Rounds.Draws(ctx, v.latest.ID); err != nil {
+		return err
+	}
+	if v.updates, err = s.Rounds.Updates(ctx, v.latest.ID); err != nil {
+		return err
+	}
+	v.checks, err = s.lastChecks(ctx, v.rounds)
+	return err
+}
+
+// lastChecks are the checks of the newest round that has come to them.
+func (s *Site) lastChecks(ctx context.Context, list []rounds.Round) ([]rounds.Check, error) {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].EvaluatingAt != nil {
+			return s.Rounds.Checks(ctx, list[i].ID)
+		}
+	}
+	return nil, nil
 }
 
 // campaignOf reads the campaign of the address and its rounds.

@@ -5,11 +5,10 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
-	"codeberg.org/althing/althing/governance/policies"
+	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/models"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/web/href"
@@ -68,25 +67,39 @@ type campaignView struct {
 	decided int64 // place of the decision in the log, -1 while it waits
 	version models.Version
 	changes []audit.Change
+	draws   []rounds.Drawn
+	checks  []rounds.Check
+	counts  rounds.CheckCounts
+	there   []corpus.StratumCount // what nodes hold now
+	trained []corpus.StratumCount // what the accepted rounds were trained on
+	spent   map[governance.MemberID]int
 	names   map[governance.Ref]string
 }
 
-func (v campaignView) page() pages.CampaignPage {
+func (v campaignView) page() (pages.CampaignPage, error) {
 	p := pages.CampaignPage{
-		Chrome: v.chrome, ID: int64(v.ID), Round: v.live(), Infobox: v.infobox(), Lead: v.lead(), Loss: v.loss(), Rounds: v.losses(),
+		Chrome: v.chrome, ID: int64(v.ID), Round: v.live(), Infobox: v.infobox(), Lead: v.lead(), Loss: v.loss(), Rounds: v.progress(),
 		LossNote: "Mean loss on members’ own validation records, after each accepted round. Crosses mark rounds that were put aside. Lower is better. The log holds nats per token; a token is a byte.",
-		Nodes:    partRows(v.nodes, v.updates, v.latest, v.names), Recipe: v.recipe(), Changes: changeLines(v.changes, v.names),
+		Nodes:    partRows(v.nodes, v.updates, v.latest, v.names), Does: describeRecipe(v.Recipe), Recipe: recipeNumbers(v.Recipe), Changes: changeLines(v.changes, v.names),
 		Digests: []ui.Fact{
 			{Label: "Began from", Value: ui.Digest(v.Base.String())}, {Label: "Last accepted", Value: ui.Digest(v.Head.String())},
 			{Label: "Decision", Value: entryLink(v.decided)},
 		},
 		Links: ui.Link("Loss by round as CSV", href.CampaignLoss(int64(v.ID))),
+		Draws: drawRows(v.draws, v.names), Checks: checkSums(v.checks, v.names), CheckLead: checkLead(v.counts),
+	}
+	p.Digests = append(p.Digests, serverFacts(v.latest)...)
+	p.Bytes, p.HasBytes = v.traffic()
+	p.Privacy, p.Spent = v.privacy()
+	var err error
+	if p.StrataLead, p.Strata, err = v.strata(); err != nil {
+		return p, err
 	}
 	if v.latest.ID != 0 {
 		p.NodeNote = fmt.Sprintf("round %d, attempt %d", v.latest.Number, v.latest.Attempt)
 		p.NodeMore = ui.Link(fmt.Sprintf("Round %d in full", v.latest.Number), href.Round(int64(v.latest.ID)))
 	}
-	return p
+	return p, nil
 }
 
 // entryLink leads to an entry of the log.
@@ -124,20 +137,6 @@ func (v campaignView) infobox() ui.Infobox {
 		{Label: "Decision", Value: entryLink(v.decided)},
 		{Label: "Begins from", Value: ui.Link(v.version.Name, href.Version(int64(v.Version)))},
 	}}}}
-}
-
-// recipe lists what members voted on.
-func (v campaignView) recipe() []ui.Fact {
-	r := v.Recipe
-	n := func(k int) ui.Rich { return ui.Plain(ui.Count(int64(k))) }
-	return []ui.Fact{
-		{Label: "Rounds, at most", Value: n(r.Rounds)}, {Label: "Nodes wanted in a round", Value: n(r.Cohort)}, {Label: "Least updates", Value: n(r.MinReports)},
-		{Label: "A round collects for", Value: ui.Plain(policies.Period(time.Duration(r.Deadline) * time.Second))},
-		{Label: "Steps of each node", Value: n(r.Steps)}, {Label: "Tokens in a step", Value: n(r.BatchTokens)}, {Label: "Context", Value: n(r.Context)},
-		{Label: "Optimiser", Value: ui.Plain(fmt.Sprintf("%s, rate %s, betas %s and %s, epsilon %s, weight decay %s", r.Optimizer, r.LearnRate, r.Beta1, r.Beta2, r.Epsilon, r.WeightDecay))},
-		{Label: "Norms", Value: ui.Plain(fmt.Sprintf("gradient %s, update %s; 0 is no limit", r.ClipNorm, r.UpdateNorm))},
-		{Label: "Mean", Value: ui.Plain(r.Aggregator)}, {Label: "Arithmetic", Value: ui.Plain(r.Arithmetic)},
-	}
 }
 
 // live is the part that follows the events.
@@ -181,24 +180,6 @@ func (v campaignView) loss() plot.LineOf {
 	}
 	f.Series = []plot.Series{{Points: points}}
 	return f
-}
-
-func (v campaignView) losses() []pages.CampaignLoss {
-	var list []pages.CampaignLoss
-	for _, r := range v.rounds {
-		if r.EndedAt == nil {
-			continue
-		}
-		line := pages.CampaignLoss{ID: int64(r.ID), Name: strconv.Itoa(r.Number), Loss: "–", State: roundChip(r), Note: r.Reason}
-		if r.Attempt > 1 {
-			line.Name += fmt.Sprintf(", attempt %d", r.Attempt)
-		}
-		if loss, ok := bits(r.LossAfter); ok {
-			line.Loss = strconv.FormatFloat(loss, 'f', 4, 64)
-		}
-		list = append(list, line)
-	}
-	return list
 }
 
 // bits turns a loss as the log holds it, in nats per token, into bits per

@@ -174,6 +174,9 @@ func (f recipeField) options() []ui.Option {
 	if f.yes != nil {
 		return []ui.Option{{Label: "no"}, {Value: yes, Label: "yes"}}
 	}
+	if f.choice == nil {
+		return nil
+	}
 	var list []ui.Option
 	if f.plain != "" {
 		list = append(list, ui.Option{Label: f.plain})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -144,11 +145,8 @@ func (t trainer) facts(ctx context.Context, params string) []ui.Fact {
 	if err != nil {
 		return nil
 	}
-	facts := []ui.Fact{
-		{Label: "Does", Value: ui.Plain(fmt.Sprintf("trains the model in %d rounds at most, each collecting for %s", r.Rounds, period(r.Deadline)))},
-		{Label: "Begins from", Value: ui.Digest(r.Base)},
-	}
-	facts = append(facts, describeRecipe(r)...)
+	facts := describeRecipe(r)
+	facts = slices.Insert(facts, 1, ui.Fact{Label: "Begins from", Value: ui.Digest(r.Base)})
 	if size := t.parameters(ctx, r.Base); size > 0 {
 		facts = append(facts, ui.Fact{Label: "Costs a node", Value: ui.Plain(costs(r, size))})
 	}
@@ -194,7 +192,7 @@ func costs(r protocol.Recipe, parameters int) string {
 // describeRecipe says in sentences what a recipe does, each with the words of
 // the glossary that explain it.
 func describeRecipe(r protocol.Recipe) []ui.Fact {
-	var facts []ui.Fact
+	facts := []ui.Fact{{Label: "Does", Value: ui.Plain(fmt.Sprintf("trains the model in %d rounds at most, each collecting for %s.", r.Rounds, period(r.Deadline)))}}
 	for _, l := range recipes.Describe(r) {
 		text := ui.Plain(l.Text)
 		if links := termLinks(l.Terms); len(links) > 0 {
@@ -203,6 +201,27 @@ func describeRecipe(r protocol.Recipe) []ui.Fact {
 		facts = append(facts, ui.Fact{Label: l.Label, Value: text})
 	}
 	return facts
+}
+
+// recipeNumbers is every choice and number of a recipe, under the labels of
+// the form; what was left empty is left out.
+func recipeNumbers(r protocol.Recipe) []ui.Fact {
+	d := recipeDraft{Recipe: r, private: r.Privacy.On()}
+	var facts []ui.Fact
+	for _, part := range recipeParts(&d) {
+		for _, f := range part.fields {
+			text := f.text()
+			for _, o := range f.options() {
+				if o.Value == text {
+					text = o.Label
+				}
+			}
+			if text != "" {
+				facts = append(facts, ui.Fact{Label: f.label, Value: ui.Plain(text)})
+			}
+		}
+	}
+	return append(facts, ui.Fact{Label: "Arithmetic", Value: ui.Plain(r.Arithmetic)})
 }
 
 // privacyFacts say what a private recipe spends of a member's privacy.

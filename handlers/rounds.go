@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
@@ -25,7 +26,13 @@ func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{ref}, Limit: 50}); err != nil {
 		return answer{}, err
 	}
-	if v.names, err = s.namesOf(r.Context(), v.changes, append(partRefs(v.nodes), proposalRef(v.campaign.Proposal))...); err != nil {
+	if v.draws, err = s.Rounds.Draws(r.Context(), v.ID); err != nil {
+		return answer{}, err
+	}
+	if v.found, err = s.Rounds.Checks(r.Context(), v.ID); err != nil {
+		return answer{}, err
+	}
+	if v.names, err = s.namesOf(r.Context(), v.changes, slices.Concat(partRefs(v.nodes), drawRefs(v.draws), []governance.Ref{proposalRef(v.campaign.Proposal)})...); err != nil {
 		return answer{}, err
 	}
 	v.site = origin(r)

@@ -99,20 +99,32 @@ func partRows(parts []rounds.Participation, updates []rounds.Update, r rounds.Ro
 			continue
 		}
 		u, has := sent[p.Node]
-		examples, weight, norm, update := ui.Plain("–"), ui.Plain("–"), ui.Plain("–"), ui.Plain("–")
-		if has {
-			examples, update = ui.Plain(ui.Count(u.Examples)), ui.Digest(shortDigest(u.Digest.Hex()))
+		cells := make([]ui.Rich, 6) // examples, weight, norm, work, bytes, update
+		for i := range cells {
+			cells[i] = ui.Plain("–")
 		}
-		if u.Weight > 0 {
-			weight, norm = ui.Plain(ui.Count(u.Weight)), ui.Plain(fmt.Sprintf("%.3f", u.Norm))
+		if has {
+			cells[0], cells[3], cells[5] = ui.Plain(ui.Count(u.Examples)), work(u, p), ui.Digest(shortDigest(u.Digest.Hex()))
+		}
+		if u.Sent > 0 {
+			cells[4] = ui.Plain(bytesOf(u.Sent))
+		}
+		if u.Norm > 0 {
+			cells[1], cells[2] = ui.Plain(ui.Count(u.Weight)), ui.Plain(fmt.Sprintf("%.3f", u.Norm))
 		}
 		state := partState(rounds.NodePart{State: p.State, RoundState: r.State})
+		if rounds.Excluded(u.Outcome) {
+			state = checkChips[u.Outcome]
+		}
 		if p.ReportedAt != nil {
 			state.Text += p.ReportedAt.UTC().Format(" 15:04:05")
 		}
-		rows = append(rows, ui.Row{Cells: []ui.Cell{
-			{Text: link(nodeRef(p.Node), names)}, {Text: link(memberRef(p.Owner), names)}, {Text: examples}, {Text: weight}, {Text: norm}, {Text: update}, {Chip: state},
-		}})
+		row := ui.Row{Cells: []ui.Cell{{Text: link(nodeRef(p.Node), names)}, {Text: link(memberRef(p.Owner), names)}}}
+		for _, c := range cells {
+			row.Cells = append(row.Cells, ui.Cell{Text: c})
+		}
+		row.Cells = append(row.Cells, ui.Cell{Chip: state})
+		rows = append(rows, row)
 	}
 	return rows
 }
@@ -124,6 +136,8 @@ type roundView struct {
 	chrome   layout.Chrome
 	nodes    []rounds.Participation
 	updates  []rounds.Update
+	draws    []rounds.Drawn
+	found    []rounds.Check
 	changes  []audit.Change
 	names    map[governance.Ref]string
 	site     string
@@ -135,9 +149,11 @@ func (v roundView) page() pages.RoundPage {
 		Nodes: partRows(v.nodes, v.updates, v.Round, v.names), NodeNote: fmt.Sprintf("%d asked, %d updates taken", len(v.Cohort), len(v.updates)),
 		EvalNote: "Nobody has measured it yet.", Digests: v.digests(), Verify: "althing verify log " + v.site, Changes: changeLines(v.changes, v.names),
 	}
+	p.Draws, p.Aggregation = drawRows(v.draws, v.names), aggregation(v.Round, v.campaign, v.updates, v.names)
 	if len(v.updates) > 0 {
 		p.Checks, p.ChecksOf = v.checks(), fmt.Sprintf("%d updates", len(v.updates))
 	}
+	p.Found, p.Values = checkSums(v.found, v.names), checkValues(v.found, v.names)
 	switch {
 	case v.Records > 0:
 		p.EvalNote = fmt.Sprintf("Members measured on %s validation records of their own; only the sums are known here.", ui.Count(v.Records))
@@ -212,5 +228,6 @@ func (v roundView) digests() []ui.Fact {
 	if !v.Checkpoint.IsZero() {
 		facts = append(facts, ui.Fact{Label: "Result", Value: ui.Digest(v.Checkpoint.String())})
 	}
+	facts = append(facts, serverFacts(v.Round)...)
 	return append(facts, ui.Fact{Label: "Seed of the cohort", Value: ui.Digest(v.Seed.Hex())}, ui.Fact{Label: "Arithmetic", Value: ui.Plain(v.Arithmetic)})
 }

@@ -15,7 +15,8 @@ func campaigns() []Entry {
 	list.Section = href.Campaigns()
 	fresh := campaign()
 	fresh.Title, fresh.Rounds, fresh.Nodes = "Campaign 8: spoken Nynorsk", nil, nil
-	fresh.Toc = nil
+	fresh.Toc, fresh.Draws, fresh.Checks, fresh.Strata, fresh.HasBytes, fresh.Privacy, fresh.CheckLead = nil, nil, nil, nil, false, nil, "No update of this campaign has been through the checks yet."
+	fresh.StrataLead = say("The recipe holds no floors: the lot alone decides who is asked.")
 	fresh.Round = pages.CampaignRound{Label: "States of round 143", Stages: []ui.Stage{{Name: "Planned", State: "now"}, {Name: "Selecting"}, {Name: "Collecting"}, {Name: "Aggregating"}, {Name: "Evaluating"}, {Name: "Published", Note: "or rejected"}}, Line: say("The first round opens on 30 November 2026.")}
 	return []Entry{
 		{"campaigns", pages.Campaigns(pages.CampaignsPage{Chrome: list, Campaigns: []pages.CampaignLine{
@@ -32,7 +33,11 @@ func campaigns() []Entry {
 
 func roundNodes() []ui.Row {
 	row := func(node string, id int64, owner, examples, counted, norm, update, state string) ui.Row {
-		return cells(ui.Link(node, href.Node(id)), owner, examples, counted, norm, ui.Digest(update), state)
+		work, sent := "200 steps, builtin", "0.84 MB"
+		if norm == "–" {
+			work, sent = "–", "–"
+		}
+		return cells(ui.Link(node, href.Node(id)), owner, examples, counted, norm, work, sent, ui.Digest(update), state)
 	}
 	mine := row("basement-gpu", 2, "Ingvild A.", "3,880", "2,400", "0.88", "sha256:0b1f3c2d…91aa", "reported 04:10")
 	mine.Mine = true
@@ -47,6 +52,60 @@ func roundChecks() []ui.Row {
 	return []ui.Row{
 		cells("Signed by the node’s key (Ed25519), once", "11", "another key, a repeated request"), cells("Norm within the limit of 1.0", "11", "a norm above 1.0"),
 		cells("Trained from this round’s base, in its time", "11", "an old base, a late report"),
+	}
+}
+
+func draws() []ui.Row {
+	return []ui.Row{
+		{Cells: []ui.Cell{{Text: ui.Link("oslo-ws-2", href.Node(5))}, {Chip: good("asked")}, {Text: say("chosen by lot")}}},
+		{Cells: []ui.Cell{{Text: ui.Link("nuuk-lib", href.Node(7))}, {Chip: good("asked")}, {Text: say("chosen for the floor of language Kalaallisut")}}},
+		{Cells: []ui.Cell{{Text: ui.Link("reine-pi", href.Node(9))}, {Chip: ui.Chip{Text: "not asked"}}, {Text: say("too slow: 1000 tokens a second needed, 310 measured")}}},
+	}
+}
+
+func found() []ui.Row {
+	return []ui.Row{
+		cells("2. Not the update of another member", "11", "–", "limit 0.999"),
+		cells("3. Length, in deviations from the cohort", "9", ui.Cat(ui.Link("nuuk-lib", href.Node(7)), say(" clipped, "), ui.Link("reine-pi", href.Node(9)), say(" held")), "limit 3"),
+		cells("9. Loss without this update", "not run", "–", "fewer than 20 records"),
+	}
+}
+
+func stratum(kind, caption, column string, rows ...ui.Row) ui.Table {
+	return ui.Table{
+		ID: "strata-" + kind, Caption: caption, Full: true, Rows: rows,
+		Cols: []ui.Col{{Label: column}, {Label: "Nodes", Num: true}, {Label: "Asked", Num: true}, {Label: "Trained", Num: true}, {Label: "Records", Num: true}},
+	}
+}
+
+// figures are the parts of a campaign's page that count bytes, strata, checks
+// and privacy.
+func figures(p *pages.CampaignPage) {
+	language := stratum("language", "By language", "Language", cells("Nynorsk", "9", "6", "8", "41,200"), cells("Icelandic", "7", "5", "7", "38,000"), cells("Northern Sámi", "1", "1", "1", "2,400"))
+	language.Note = "floor 2"
+	p.Draws, p.Checks, p.CheckLead = draws(), found(), "129 updates were checked in this campaign: 7 clipped, 0 lowered in weight, 2 held for people to look at, 0 rejected. Nothing is dropped in silence."
+	p.Strata = []ui.Table{language, stratum("hardware", "By hardware", "Machine", cells("laptop", "10", "7", "9", "60,300"), cells("gpu", "7", "5", "7", "21,300"))}
+	p.StrataLead = ui.Cat(say("In each round at least 2 of every language that is present is asked ("), ui.Link("Selection by strata", href.Glossary("diverse")), say("). Records are rounded, and a node may count in several rows."), ui.Bold(" Lacking: Northern Sámi, 1 of 2."))
+	p.Privacy = ui.Cat(ui.Link("Differential privacy", href.Glossary("dp")), say(" bounds what the published weights reveal of any one member: each takes part in 41 rounds at most, so that ε stays at or below 10 at δ = 0.00001."))
+	p.Spent = []ui.Row{
+		{Cells: []ui.Cell{{Text: ui.Link("Ragnhild S.", href.Member(2))}, {Text: say("12")}, {Text: say("5.141")}, {Meter: true, Share: 29}, {Chip: ui.Chip{Text: "29 left"}}}},
+		{Cells: []ui.Cell{{Text: ui.Link("Pipaluk", href.Member(5))}, {Text: say("41")}, {Text: say("9.968")}, {Meter: true, Share: 100}, {Chip: ui.Chip{Text: "asked no more", Kind: "warning"}}}},
+	}
+	p.Does = []ui.Fact{
+		fact("Does", "trains the model in 24 rounds at most, each collecting for 18 hours."),
+		factOf("At the server", ui.Cat(say("FedAvg: the updates are combined, each member counting once, and added to the weights at a rate of 1. See "), ui.Link("FedAvg", href.Glossary("fedavg")))),
+		factOf("Against hostile members", ui.Cat(say("Trimmed mean over members, after each update was clipped to the usual length; withstands 4 hostile members among 9 or more. See "), ui.Link("Trimmed mean", href.Glossary("trimmed")))),
+	}
+	var sent, raw []plot.Point
+	for _, l := range losses()[1:] {
+		sent, raw = append(sent, plot.Point{X: l.X, Y: 9.24}), append(raw, plot.Point{X: l.X, Y: 36.3})
+		p.Bytes.Rows = append(p.Bytes.Rows, cells(strconv.Itoa(int(l.X)), "11", "36.30 MB", "9.24 MB", "25 %"))
+	}
+	p.HasBytes = true
+	p.Bytes.Lead = ui.Cat(say("The updates of 11 rounds took 101.64 MB; as float32 they would have taken 399.30 MB: 25 % were sent, as "), ui.Link("int8 blocks", href.Glossary("int8")), say("."))
+	p.Bytes.Plot = plot.LineOf{
+		ID: "bytes", Title: "Bytes of the updates by round", Desc: "Solid with circles: what was sent. Dashed with squares: what the same updates would weigh as float32.",
+		XLabel: "Round", YLabel: "Megabytes", Places: 2, Until: 142, Series: []plot.Series{{Name: "sent", Points: sent}, {Name: "float32", Points: raw}},
 	}
 }
 
@@ -80,11 +139,12 @@ func campaign() pages.CampaignPage {
 		Links:   ui.Cat(ui.Link("Recompute round 130 yourself", href.Round(130)), say(" · "), ui.Link("loss as CSV", href.CampaignLoss(7))),
 		Changes: recent()[1:2],
 	}
+	figures(&p)
 	for _, l := range losses() {
 		n := int64(l.X)
-		p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: n, Name: strconv.FormatInt(n, 10), Loss: strconv.FormatFloat(l.Y, 'f', 3, 64), State: good("accepted")})
+		p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: n, Name: strconv.FormatInt(n, 10), Updates: "11 of 18", Sent: "9.24 MB", Epsilon: "5.141", Loss: strconv.FormatFloat(l.Y, 'f', 3, 64), State: good("accepted")})
 	}
-	p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: 125, Name: "125", Loss: "–", State: bad("rejected"), Note: "Faroese +2.4 %"})
+	p.Rounds = append(p.Rounds, pages.CampaignLoss{ID: 125, Name: "125", Updates: "9 of 18", Loss: "–", State: bad("rejected"), Note: "Faroese +2.4 %"})
 	return p
 }
 
@@ -99,6 +159,14 @@ func round() pages.RoundPage {
 		}},
 		Lead:  say("Sixteen updates were joined with a trimmed mean. The loss fell from 1.331 to 1.329 bits per byte."),
 		Nodes: roundNodes(), NodeNote: "4 of 18", Checks: roundChecks(), ChecksOf: "16 updates",
+		Draws: draws(), Found: found(), Values: []ui.Row{
+			{Cells: []ui.Cell{{Text: ui.Link("nuuk-lib", href.Node(7))}, {Text: say("3. Length, in deviations from the cohort")}, {Text: say("4.5")}, {Text: say("3")}, {Chip: ui.Chip{Text: "clipped", Kind: "warning"}}, {Text: say("median 0.93")}}},
+		},
+		Aggregation: []ui.Fact{
+			factOf("Combined by", ui.Cat(ui.Link("Multi-Krum", href.Glossary("multikrum")), say(", withstanding 4 hostile members"))), fact("Counted", "14 of 16 updates, together for 20,480 examples; 3 counted for less than they had"),
+			factOf("Believed", ui.Cat(ui.Link("oslo-ws-2", href.Node(5)), say(", "), ui.Link("nuuk-lib", href.Node(7)))), factOf("Each clipped to", ui.Cat(say("norm 0.931 ("), ui.Link("Norm clipping", href.Glossary("clipping")), say(")"))),
+			factOf("Bytes of the updates", ui.Cat(say("13.44 MB sent of 52.80 MB (25 %), as "), ui.Link("int8 blocks", href.Glossary("int8")))),
+		},
 		Eval: []ui.Row{cells("What this round began from", "1.331"), cells("The result of this round", "1.329")}, EvalNote: "Members measured on 812 validation records of their own.",
 		Digests: []ui.Fact{digestFact("Base", "sha256:2eddef5d1fe0a61f6f6c21c3a8ddc4f0c8e1c9a80e5df3bb4b7a4b4e3c8a1fe0"), digestFact("Result", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), digestFact("Cohort list", "sha256:8cc907f7866744eadb417c5a203ed1d758233da63543182be3f4bb81a9e1bec7")},
 		Verify:  "althing verify log https://skald.example",

@@ -18,20 +18,30 @@ import (
 // CampaignPage is one campaign with the round that is running.
 type CampaignPage struct {
 	layout.Chrome
-	ID       int64
-	Round    CampaignRound // the part that follows the events
-	Infobox  ui.Infobox
-	Lead     ui.Rich
-	Loss     plot.LineOf
-	LossNote string // explains the marks in words
-	Rounds   []CampaignLoss
-	Nodes    []ui.Row // node, owner, examples, weight, norm, update, state
-	NodeNote string
-	NodeMore ui.Rich
-	Recipe   []ui.Fact // what was decided
-	Digests  []ui.Fact
-	Links    ui.Rich
-	Changes  []ui.Change
+	ID         int64
+	Round      CampaignRound // the part that follows the events
+	Infobox    ui.Infobox
+	Lead       ui.Rich
+	Loss       plot.LineOf
+	LossNote   string // explains the marks in words
+	Rounds     []CampaignLoss
+	Nodes      []ui.Row // node, owner, examples, weight, norm, update, state
+	NodeNote   string
+	NodeMore   ui.Rich
+	Draws      []ui.Row // node, asked or not, why
+	Bytes      CampaignBytes
+	HasBytes   bool
+	StrataLead ui.Rich
+	Strata     []ui.Table
+	CheckLead  string
+	Checks     []ui.Row  // check, passed, not passed, limit; of the newest round that came to them
+	Privacy    ui.Rich   // nothing where the recipe has no such part
+	Spent      []ui.Row  // member, rounds, ε, share, what is left
+	Does       []ui.Fact // what was decided, in sentences
+	Recipe     []ui.Fact // what was decided, every number
+	Digests    []ui.Fact
+	Links      ui.Rich
+	Changes    []ui.Change
 }
 
 // CampaignRound is the state of the running round. The server renders it
@@ -45,11 +55,21 @@ type CampaignRound struct {
 
 // CampaignLoss is the outcome of one round.
 type CampaignLoss struct {
-	ID    int64
-	Name  string // "130"
-	Loss  string // "–" when rejected
-	State ui.Chip
-	Note  string
+	ID      int64
+	Name    string // "130"
+	Loss    string // "–" when rejected
+	Updates string // "16 of 18"
+	Sent    string // bytes
+	Epsilon string // "" without privacy
+	State   ui.Chip
+	Note    string
+}
+
+// CampaignBytes is what the updates weighed on the line.
+type CampaignBytes struct {
+	Lead ui.Rich
+	Plot plot.LineOf
+	Rows []ui.Row // round, updates, float32, sent, share
 }
 
 // Campaign is the page.
@@ -98,7 +118,7 @@ func Campaign(p CampaignPage) templ.Component {
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.ResolveAttributeValue(href.CampaignEvents(p.ID))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 53, Col: 41}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 73, Col: 41}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var3)
 				if templ_7745c5c3_Err != nil {
@@ -158,13 +178,13 @@ func Campaign(p CampaignPage) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.LossNote)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 68, Col: 28}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 88, Col: 28}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</figcaption></figure><details class=\"values\"><summary>Table of the loss by round</summary>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "</figcaption></figure><details class=\"values\"><summary>Table of the rounds</summary>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -203,7 +223,171 @@ func Campaign(p CampaignPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " <h2 id=\"recipe\" class=\"clear\">What was decided</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if len(p.Draws) > 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "<details class=\"values\"><summary>Who was asked, and why not the others</summary>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.TableOf(drawsOfRound(p.Draws)).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</details>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, " <h2 id=\"bytes-h\" class=\"clear\">Bytes</h2>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if p.HasBytes {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.Inline(p.Bytes.Lead).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</p><figure class=\"plot\">")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = plot.Line(p.Bytes.Plot).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, "<figcaption>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var5 string
+				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(p.Bytes.Plot.Desc)
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 115, Col: 35}
+				}
+				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "</figcaption></figure><details class=\"values\"><summary>Table of the bytes by round</summary>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.TableOf(ui.Table{
+					ID: "bytes-t", Caption: "Bytes of the updates by round", Full: true, Rows: p.Bytes.Rows,
+					Cols: []ui.Col{{Label: "Round"}, {Label: "Updates", Num: true}, {Label: "As float32", Num: true}, {Label: "Sent", Num: true}, {Label: "Share", Num: true}},
+				}).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "</details>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			} else {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<p>No round has been combined yet, so nothing has been counted.</p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, " <h2 id=\"strata\" class=\"clear\">Strata</h2><p class=\"small\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.Inline(p.StrataLead).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if len(p.Strata) == 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 29, "<p>No node has said yet what its text is made of.</p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, " <div class=\"columns\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			for _, t := range p.Strata {
+				templ_7745c5c3_Err = ui.TableOf(t).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</div><h2 id=\"checks\" class=\"clear\">Checks of the updates</h2><p class=\"small\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var6 string
+			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.CheckLead)
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/campaign.templ`, Line: 140, Col: 32}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if len(p.Checks) > 0 {
+				templ_7745c5c3_Err = ui.TableOf(checkTable("the newest round that came to them", p.Checks)).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if len(p.Privacy) > 0 {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<h2 id=\"privacy\">Privacy of members</h2><p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.Inline(p.Privacy).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "</p>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				if len(p.Spent) == 0 {
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<p>Nothing has been spent yet.</p>")
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				} else {
+					templ_7745c5c3_Err = ui.TableOf(ui.Table{
+						ID: "spent-t", Caption: "Privacy that members have spent", Full: true, Stack: true, Rows: p.Spent,
+						Cols: []ui.Col{{Label: "Member"}, {Label: "Rounds", Num: true}, {Label: "ε", Num: true}, {Label: "Of what is allowed"}, {Label: "Rounds left"}},
+					}).Render(ctx, templ_7745c5c3_Buffer)
+					if templ_7745c5c3_Err != nil {
+						return templ_7745c5c3_Err
+					}
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, " <h2 id=\"recipe\" class=\"clear\">What was decided</h2>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.Facts(p.Does).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 38, " <details class=\"values\"><summary>Every number of the recipe</summary>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -211,7 +395,7 @@ func Campaign(p CampaignPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, " <h2 id=\"digests\">Digests</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "</details><h2 id=\"digests\">Digests</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -219,7 +403,7 @@ func Campaign(p CampaignPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, " <p class=\"small\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 40, " <p class=\"small\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -227,7 +411,7 @@ func Campaign(p CampaignPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "</p><h2 id=\"acts\">Log of this campaign</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</p><h2 id=\"acts\">Log of this campaign</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -262,16 +446,16 @@ func CampaignLive(r CampaignRound) templ.Component {
 			}()
 		}
 		ctx = templ.InitializeContext(ctx)
-		templ_7745c5c3_Var5 := templ.GetChildren(ctx)
-		if templ_7745c5c3_Var5 == nil {
-			templ_7745c5c3_Var5 = templ.NopComponent
+		templ_7745c5c3_Var7 := templ.GetChildren(ctx)
+		if templ_7745c5c3_Var7 == nil {
+			templ_7745c5c3_Var7 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
 		templ_7745c5c3_Err = ui.Tracker(r.Label, r.Stages).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "<p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "<p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -279,7 +463,7 @@ func CampaignLive(r CampaignRound) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "</p>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</p>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -295,15 +479,27 @@ func CampaignLive(r CampaignRound) templ.Component {
 
 func (p CampaignPage) losses() ui.Table {
 	t := ui.Table{
-		ID: "loss-t", Caption: "Loss by round", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Round"}, {Label: "Bits per byte", Num: true}, {Label: "State"}, {Label: "Note"}},
+		ID: "loss-t", Caption: "Round by round", Full: true, Stack: true,
+		Cols: []ui.Col{{Label: "Round"}, {Label: "Updates", Num: true}, {Label: "Bits per byte", Num: true}, {Label: "Sent", Num: true}},
 	}
+	private := false
+	for _, r := range p.Rounds {
+		private = private || r.Epsilon != ""
+	}
+	if private {
+		t.Cols = append(t.Cols, ui.Col{Label: "Largest ε", Num: true})
+	}
+	t.Cols = append(t.Cols, ui.Col{Label: "State"}, ui.Col{Label: "Note"})
 	for _, r := range p.Rounds {
 		name := plain(r.Name)
 		if r.ID > 0 {
 			name = link(r.Name, href.Round(r.ID))
 		}
-		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{name, plain(r.Loss), chip(r.State), dash(r.Note)}})
+		cells := []ui.Cell{name, dash(r.Updates), plain(r.Loss), dash(r.Sent)}
+		if private {
+			cells = append(cells, dash(r.Epsilon))
+		}
+		t.Rows = append(t.Rows, ui.Row{Cells: append(cells, chip(r.State), dash(r.Note))})
 	}
 	return t
 }
@@ -311,13 +507,27 @@ func (p CampaignPage) losses() ui.Table {
 func nodesOfRound(note string, rows []ui.Row) ui.Table {
 	return ui.Table{
 		ID: "nodes-t", Caption: "Nodes taking part", Note: note, Full: true, Stack: true, Rows: rows,
-		Cols: []ui.Col{{Label: "Node"}, {Label: "Owner"}, {Label: "Examples", Num: true}, {Label: "Counted for", Num: true}, {Label: "Norm", Num: true}, {Label: "Update"}, {Label: "State, times in UTC"}},
+		Cols: []ui.Col{{Label: "Node"}, {Label: "Owner"}, {Label: "Examples", Num: true}, {Label: "Counted for", Num: true, Wrap: true}, {Label: "Norm", Num: true}, {Label: "Work"}, {Label: "Sent", Num: true}, {Label: "Update"}, {Label: "State, times in UTC"}},
+	}
+}
+
+func drawsOfRound(rows []ui.Row) ui.Table {
+	return ui.Table{
+		ID: "draws-t", Caption: "Nodes that were there when the cohort was drawn", Full: true, Stack: true, Rows: rows,
+		Cols: []ui.Col{{Label: "Node"}, {Label: "Asked"}, {Label: "Why"}},
+	}
+}
+
+func checkTable(note string, rows []ui.Row) ui.Table {
+	return ui.Table{
+		ID: "found-t", Caption: "What the checks said", Note: note, Full: true, Stack: true, Rows: rows,
+		Cols: []ui.Col{{Label: "Check"}, {Label: "Passed", Num: true}, {Label: "Not passed"}, {Label: "Limit, or why not run"}},
 	}
 }
 
 func checksOfRound(note string, rows []ui.Row) ui.Table {
 	return ui.Table{
-		ID: "checks-t", Caption: "Checks of the updates", Note: note, Full: true, Stack: true, Rows: rows,
+		ID: "checks-t", Caption: "Checks at the door", Note: note, Full: true, Stack: true, Rows: rows,
 		Cols: []ui.Col{{Label: "Check"}, {Label: "Passed", Num: true}, {Label: "What fails it"}},
 	}
 }
