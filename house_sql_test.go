@@ -79,6 +79,7 @@ var owners = map[string]owner{
 	"update_checks":     {"training/rounds", "what every check said of every update"},
 	"update_sketches":   {"training/rounds", "how a node's last update pointed, for the checks of the next"},
 	"draws":             {"training/rounds", "who was there when a cohort was drawn, and why each was asked or not"},
+	"audits":            {"training/rounds", "who may read the updates of a round"},
 }
 
 // kept are the tables that pg.Keep may write.

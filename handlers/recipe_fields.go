@@ -66,6 +66,7 @@ func recipeParts(d *recipeDraft) []recipePart {
 			number("cohort", "Nodes wanted in a round", "Of those present; the lot that draws them follows from the log.", &r.Cohort, "cohort"),
 			number("min_reports", "Least updates", "With fewer the round is tried again. Two is the least: a mean of one would show that one.", &r.MinReports, "update"),
 			number("deadline", "Seconds a round collects", "An hour is 3600, a day 86400.", &r.Deadline),
+			allow("public", "All text is public: publish every update", "Only nodes take part whose owners say so of their text; anyone can then compute a round again.", &r.Public, "public-data"),
 		}},
 		{"At the nodes", "What each node does with its own text between two exchanges.", []recipeField{
 			number("steps", "Steps of each node in a round", "", &r.Steps),

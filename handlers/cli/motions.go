@@ -13,6 +13,7 @@ import (
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/ui"
+	"filippo.io/age"
 )
 
 // trainMotion and unlearnMotion are what a decision to train and one to
@@ -34,6 +35,87 @@ var (
 		return json.Marshal(f)
 	}}
 )
+
+// auditMotion is what a decision to name an auditor may say. Who has read an
+// update cannot unread it.
+var auditMotion = proposals.MotionKind{Class: policies.Destructive, Check: func(params []byte) ([]byte, error) {
+	a, err := protocol.ParseAudit(params)
+	if err == nil {
+		_, err = age.ParseX25519Recipient(a.Recipient)
+	}
+	if err != nil {
+		return nil, governance.FieldErrorf("params", "This cannot be audited: %v.", err)
+	}
+	return json.Marshal(a)
+}}
+
+// auditForm is how a member writes a decision to name an auditor.
+func auditForm() handlers.MotionForm {
+	read := func(params string) (protocol.Audit, map[string]string) {
+		a, err := protocol.ParseAudit([]byte(params))
+		if err != nil {
+			return a, nil
+		}
+		values := map[string]string{"member": strconv.FormatInt(a.Member, 10), "recipient": a.Recipient}
+		for name, n := range map[string]int64{"round": a.Round, "campaign": a.Campaign} {
+			if n != 0 {
+				values[name] = strconv.FormatInt(n, 10)
+			}
+		}
+		return a, values
+	}
+	return handlers.MotionForm{
+		Kind: protocol.MotionAudit, Label: "Let an auditor read updates",
+		Help: "Updates can reveal text, so nobody reads them. An auditor whom this names gets them encrypted to the auditor's own key, and computes rounds again.",
+		Parts: []handlers.MotionPart{{Fields: []handlers.MotionField{
+			{Name: "campaign", Label: "Number of the campaign", Help: "All its rounds; or leave it empty and name one round."},
+			{Name: "round", Label: "Number of the round", Help: "As in the address of the round's page."},
+			{Name: "member", Label: "Member number of the auditor", Help: "As in the address of the member's page."},
+			{Name: "recipient", Label: "The auditor's public key", Help: "Made by the auditor with age-keygen; it begins with age1. The secret half stays with the auditor.", Wide: true},
+		}}},
+		Fill: handlers.FromQuery("campaign", "round", "member", "recipient"),
+		Encode: func(_ *http.Request, value func(string) string) (json.RawMessage, error) {
+			a := protocol.Audit{Recipient: value("recipient")}
+			for name, to := range map[string]*int64{"campaign": &a.Campaign, "round": &a.Round, "member": &a.Member} {
+				if value(name) == "" && name != "member" {
+					continue
+				}
+				n, err := strconv.ParseInt(value(name), 10, 64)
+				if err != nil || n < 1 {
+					return nil, governance.FieldErrorf(name, "Write the number of the %s.", name)
+				}
+				*to = n
+			}
+			if _, err := age.ParseX25519Recipient(a.Recipient); err != nil {
+				return nil, governance.FieldErrorf("recipient", "This is no public key of age: it begins with age1 and has 62 characters.")
+			}
+			if (a.Round == 0) == (a.Campaign == 0) {
+				return nil, governance.FieldErrorf("campaign", "Name a campaign or a round, and not both.")
+			}
+			return json.Marshal(a)
+		},
+		Decode: func(params string) map[string]string {
+			_, values := read(params)
+			return values
+		},
+		Facts: func(_ context.Context, params string) []ui.Fact {
+			a, values := read(params)
+			if values == nil {
+				return nil
+			}
+			of := ui.Link("all rounds of campaign "+values["campaign"], href.Campaign(a.Campaign))
+			if a.Round != 0 {
+				of = ui.Link("round "+values["round"], href.Round(a.Round))
+			}
+			return []ui.Fact{
+				{Label: "Does", Value: ui.Plain("gives updates to an auditor, encrypted to the auditor's key; this cannot be taken back")},
+				{Label: "Auditor", Value: ui.Link("member "+values["member"], href.Member(a.Member))},
+				{Label: "Of", Value: of},
+				{Label: "Key", Value: ui.Digest(a.Recipient)},
+			}
+		},
+	}
+}
 
 // unlearnForm is how a member writes a decision to forget a contributor's
 // records.

@@ -65,6 +65,7 @@ func motionKinds() proposals.Kinds {
 		policies.MotionPolicy:      proposals.PolicyMotion,
 		protocol.MotionTrain:       trainMotion,
 		protocol.MotionUnlearn:     unlearnMotion,
+		protocol.MotionAudit:       auditMotion,
 	}
 }
 
@@ -86,7 +87,7 @@ func (p *platform) openJobs(context.Context) error {
 
 func (p *platform) openSite(context.Context) error {
 	site := handlers.New(p.stores.Stores, p.log, now)
-	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, handlers.TrainForm(p.stores.Stores), unlearnForm()}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
+	parts := handlers.Parts{Motions: []handlers.MotionForm{handlers.ResolutionForm, handlers.PolicyForm, handlers.TrainForm(p.stores.Stores), unlearnForm(), auditForm()}, Mounts: map[string]http.Handler{"/node/v1": p.nodeAPI()}}
 	issuers := p.settings.Issuers
 	if p.settings.Local {
 		local, err := p.openLocal(site)

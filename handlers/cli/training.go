@@ -74,6 +74,9 @@ func (p *platform) enactors() map[string]workers.Enactor {
 			_, err := p.stores.Unlearning.Open(ctx, actor, d.Entry, finished(d, "The unlearning has begun; its case shows how far it is."))
 			return err
 		},
+		protocol.MotionAudit: func(ctx context.Context, actor governance.Actor, d proposals.Decision) error {
+			return p.stores.Rounds.NameAuditor(ctx, actor, d.Entry, finished(d, "The auditor may read the updates."))
+		},
 	}
 }
 

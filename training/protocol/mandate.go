@@ -219,7 +219,7 @@ func difference(decided, asked Recipe) string {
 		{"arithmetic", decided.Arithmetic, asked.Arithmetic},
 		{"local", decided.Local, asked.Local}, {"server", decided.Server, asked.Server}, {"robust", decided.Robust, asked.Robust},
 		{"up", decided.Up, asked.Up}, {"down", decided.Down, asked.Down}, {"privacy", decided.Privacy, asked.Privacy},
-		{"selection", decided.Selection, asked.Selection},
+		{"selection", decided.Selection, asked.Selection}, {"public", decided.Public, asked.Public},
 	} {
 		if f.decided != f.asked {
 			return fmt.Sprintf("%s is %v, the decision says %v", f.name, f.asked, f.decided)

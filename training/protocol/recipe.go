@@ -33,6 +33,9 @@ type Recipe struct {
 	Converge    string `json:"converge"`    // stop when the loss falls by less than this share, "0" never
 	Base        string `json:"base"`        // digest of the weights to begin from, hex
 	Arithmetic  string `json:"arithmetic"`  // "arith/1"
+	// Public says that all text of the campaign is public: its updates are
+	// published with each round, for anyone who wants to compute it again.
+	Public bool `json:"public,omitempty"`
 
 	Local     Local     `json:"local,omitzero"`
 	Server    Server    `json:"server,omitzero"`

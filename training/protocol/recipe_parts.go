@@ -305,6 +305,8 @@ func (r Recipe) checkFits() error {
 		return fmt.Errorf("the share sent belongs to topk and mask, and both need it")
 	case p != (Privacy{}) && (p.Noise == "" || p.Clip == "" || p.Delta == "" || p.Ceiling == "" || p.Rounds < 1):
 		return fmt.Errorf("privacy needs noise, clip, delta, a ceiling and the rounds under it")
+	case r.Public && p.On():
+		return fmt.Errorf("a public campaign publishes every update, and privacy would hide them: choose one of the two")
 	case (r.Selection.Floor != 0) != (r.Selection.Strata != ""):
 		return fmt.Errorf("a floor needs the strata that it is counted by, and they need a floor")
 	}

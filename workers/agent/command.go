@@ -20,6 +20,7 @@ import (
 const Usage = `node join --url ADDRESS [--token-file FILE]   join a platform; asks for the join token
 node preview --text FOLDER                    show what would be trained on, and what not and why; sends nothing
 node run --text FOLDER                        train on the text in FOLDER, which stays here
+node run --public --text FOLDER               the same, and say that all of the text is public: for campaigns that publish updates
 node run                                      train on what sources.json in the node's folder names: folders, git, issues, chats, mail
 node complete --prompt TEXT                   continue a text with the model downloaded last, offline
 node adapt --text FOLDER                      train an adapter for yourself, which stays here; then complete --adapter mine
@@ -142,6 +143,7 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 	flags.Int64Var(&limits.Megabytes, "megabytes", 0, "of models, at most; 0 is 4096")
 	flags.StringVar(&limits.Trainer, "trainer", TrainerAuto, "what trains: builtin, torch, or auto for the faster of the two")
 	flags.Int64Var(&limits.Memory, "memory", 0, "megabytes of memory for torch, at most; 0 is no limit")
+	flags.BoolVar(&limits.Public, "public", false, "all text here is public already: take part in campaigns that publish what this node sends")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -157,7 +159,7 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 		o.Text.Include = strings.Split(include, ",")
 	}
 	flags.Visit(func(f *flag.Flag) { // what is said here replaces the file
-		if slices.Contains([]string{"hours", "threads", "megabytes", "trainer", "memory"}, f.Name) {
+		if slices.Contains([]string{"hours", "threads", "megabytes", "trainer", "memory", "public"}, f.Name) {
 			o.Limits = &limits
 		}
 	})

@@ -108,6 +108,9 @@ func (r *runner) check(a protocol.Assignment) error {
 	if err := protocol.Covers(granted, a); err != nil {
 		return err
 	}
+	if a.Kind == protocol.Train && a.Recipe.Public && !r.limits.Public {
+		return refuse("this campaign publishes its updates, and the owner of this node has not said that all its text is public (node run --public)")
+	}
 	if a.BaseSize > r.limits.bytes() {
 		return refuse("the model has %d MB, and the owner of this node allows %d MB", a.BaseSize>>20, r.limits.bytes()>>20)
 	}

@@ -13,6 +13,7 @@ type Limits struct {
 	Megabytes int64  `json:"megabytes"`         // of a model, and of all models kept; 0 is 4096
 	Trainer   string `json:"trainer,omitempty"` // TrainerAuto, TrainerBuiltin or TrainerTorch; "" is auto
 	Memory    int64  `json:"memory,omitempty"`  // MB of memory for the external trainer; 0 is no limit
+	Public    bool   `json:"public,omitempty"`  // all text of this node is public: updates made of it may be published
 }
 
 // Check reports the first limit that cannot be read.
