@@ -38,7 +38,7 @@ func (r *reading) stream(root *os.Root, name string, take func(io.Reader) error)
 	in := &counted{in: f, left: r.bounds.Export}
 	err = take(in)
 	switch {
-	case errors.Is(err, errEnough) || r.ctx.Err() != nil:
+	case errors.Is(err, errEnough) || r.ended() != nil:
 		return err
 	case in.left < 0:
 		r.skip(name, fmt.Sprintf("%v of %d bytes; the rest was not read", errTooLong, r.bounds.Export))

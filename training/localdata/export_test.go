@@ -195,7 +195,7 @@ func whole(t *testing.T, pieces []Piece) {
 
 // fuzzed reads data as a file of a source, without the disk.
 func fuzzed(t *testing.T, take func(*reading) error) {
-	r := &reading{ctx: t.Context(), source: Source{Kind: Chat}, bounds: Bounds{Files: 1000}.withDefaults(), report: &Report{}}
+	r := &reading{ended: t.Context().Err, source: Source{Kind: Chat}, bounds: Bounds{Files: 1000}.withDefaults(), report: &Report{}}
 	_ = take(r) // a line of the report
 	whole(t, r.pieces)
 }

@@ -137,7 +137,7 @@ func allows(list []string, expression string) bool {
 
 // reading collects the pieces of one source.
 type reading struct {
-	ctx    context.Context
+	ended  func() error // of the caller's context
 	source Source
 	bounds Bounds
 	salt   []byte
@@ -150,13 +150,13 @@ type reading struct {
 
 func readSource(ctx context.Context, source Source, bounds Bounds, salt []byte, report *Report) ([]Piece, error) {
 	r := &reading{
-		ctx: ctx, source: source, bounds: bounds.withDefaults(), salt: salt, report: report,
+		ended: ctx.Err, source: source, bounds: bounds.withDefaults(), salt: salt, report: report,
 		folders: map[string]string{}, beside: map[string]string{},
 	}
 	var err error
 	switch source.Kind {
 	case Git:
-		err = r.repository()
+		err = r.repository(ctx)
 	case Folder:
 		err = r.walk(r.textFile)
 	case Mail:
@@ -210,8 +210,8 @@ func (r *reading) skip(name, reason string) {
 // room counts a file or message of n bytes, or says that a bound is reached.
 func (r *reading) room(name string, n int) error {
 	switch {
-	case r.ctx.Err() != nil:
-		return r.ctx.Err()
+	case r.ended() != nil:
+		return r.ended()
 	case r.report.Files >= r.bounds.Files:
 		r.skip(name, fmt.Sprintf("more than %d files", r.bounds.Files))
 		return errEnough

@@ -26,7 +26,7 @@ const history = "history"
 // list and print them: no hook, no configuration but the repository's own, no
 // pager, no lock, no missing object fetched. What git prints is treated as a
 // stranger's.
-func (r *reading) repository() error {
+func (r *reading) repository(ctx context.Context) error {
 	dir, err := filepath.Abs(r.source.Path)
 	if err == nil {
 		dir, err = filepath.EvalSymlinks(dir)
@@ -43,13 +43,13 @@ func (r *reading) repository() error {
 	if r.source.History == Versions {
 		files = []string{"rev-list", "--objects", "--all"}
 	}
-	if err := r.objects(g, r.source.History == Versions, files); err != nil {
+	if err := r.objects(ctx, g, r.source.History == Versions, files); err != nil {
 		return fmt.Errorf("read the repository %s: %w", dir, err)
 	}
 	if r.source.History == NoPast || r.source.History == Versions { // Versions lists the commits as well
 		return nil
 	}
-	if err := r.objects(g, true, []string{"rev-list", "HEAD"}); err != nil {
+	if err := r.objects(ctx, g, true, []string{"rev-list", "HEAD"}); err != nil {
 		return fmt.Errorf("read the history of %s: %w", dir, err)
 	}
 	return nil
@@ -94,10 +94,10 @@ func (c *complaint) said(err error) error {
 
 // objects lists objects with one git and has each printed by another. Commits
 // are taken if they are wanted.
-func (r *reading) objects(g *git, commits bool, list []string) error {
-	ctx, stop := context.WithCancel(r.ctx)
+func (r *reading) objects(ctx context.Context, g *git, commits bool, list []string) error {
+	running, stop := context.WithCancel(ctx)
 	var wrong [2]complaint
-	lister, printer := g.command(ctx, list...), g.command(ctx, "cat-file", "--batch")
+	lister, printer := g.command(running, list...), g.command(running, "cat-file", "--batch")
 	lister.Stderr, printer.Stderr = &wrong[0], &wrong[1]
 	names, err1 := lister.StdoutPipe()
 	ask, err2 := printer.StdinPipe()
@@ -123,7 +123,7 @@ func (r *reading) objects(g *git, commits bool, list []string) error {
 	failed := [2]error{lister.Wait(), printer.Wait()}
 	stop()
 	if err != nil {
-		if r.ctx.Err() == nil && !errors.Is(err, errEnough) && wrong[0].Len() > 0 {
+		if ctx.Err() == nil && !errors.Is(err, errEnough) && wrong[0].Len() > 0 {
 			return wrong[0].said(err)
 		}
 		return err

@@ -70,8 +70,8 @@ func (r *reading) walk(take func(root *os.Root, name string) error) error {
 	}
 	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
-		case r.ctx.Err() != nil:
-			return r.ctx.Err()
+		case r.ended() != nil:
+			return r.ended()
 		case err != nil:
 			r.skip(name, reason(err))
 		case name != "." && strings.HasPrefix(d.Name(), "."):

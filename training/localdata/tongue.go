@@ -3,6 +3,7 @@ package localdata
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Tongue names the human language of a text by its ISO 639-1 code, or "" where
@@ -17,7 +18,7 @@ import (
 func Tongue(text string) string {
 	const most = 4000
 	scripts := map[string]int{}
-	hits := map[string]int{}
+	hits, different, seen := map[string]int{}, map[string]int{}, map[string]bool{}
 	words, letters := 0, 0
 	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsMark(c) && c != '\'' && c != '’' }) {
 		if words++; words > most {
@@ -29,8 +30,15 @@ func Tongue(text string) string {
 				scripts[s]++
 			}
 		}
-		for _, l := range functionWords[strings.ToLower(word)] {
+		if word = strings.ToLower(word); utf8.RuneCountInString(word) == 1 {
+			continue
+		}
+		for _, l := range functionWords[word] {
 			hits[l]++
+			if !seen[l+" "+word] {
+				seen[l+" "+word] = true
+				different[l]++
+			}
 		}
 	}
 	if l := byScript(scripts, letters); l != "" {
@@ -48,7 +56,7 @@ func Tongue(text string) string {
 			second = max(second, n)
 		}
 	}
-	if n := hits[best]; n >= 5 && 10*n >= min(words, most) && 5*n >= 6*second {
+	if n := hits[best]; n >= 5 && different[best] >= 4 && 10*n >= min(words, most) && 5*n >= 6*second {
 		return best
 	}
 	return ""
