@@ -241,7 +241,8 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 		if res.TooFew != "" {
 			ev, err := s.abandon(ctx, tx, r, c, res.TooFew)
 			if gone, ok := ev.(RoundAbandoned); ok {
-				gone.Checked, ev = found, gone
+				gone.Checked = found
+				return gone, err
 			}
 			return ev, err
 		}
