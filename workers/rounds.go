@@ -105,7 +105,8 @@ func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.Aggrega
 		return err
 	}
 	if in.State == rounds.Collecting {
-		if err := w.t.Rounds.CloseCollection(ctx, governance.Job(job.Kind), id); err != nil {
+		err := w.t.Rounds.CloseCollection(ctx, governance.Job(job.Kind), id)
+		if err != nil && !governance.Is(err, governance.Conflict) { // somebody else has closed it and counts on this job
 			return passed(err)
 		}
 		if in, err = w.t.Rounds.Inputs(ctx, id); err != nil {

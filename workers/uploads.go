@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -88,18 +89,47 @@ func (u Uploads) Check(slot rounds.Slot, header []byte, elements int, body io.Re
 	return got.digest, err
 }
 
+// small is what is encrypted in memory; more goes through a file.
+const small = protocol.MaxPart
+
+// seal stores an update encrypted to its contributor and returns the name of
+// the encrypted blob.
 func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name training.Digest, size int64, body io.Reader) (sealed training.Digest, err error) {
 	identity, err := u.Keys.Contributor(int64(owner))
 	if err != nil {
 		return sealed, err
+	}
+	if size <= small {
+		var file bytes.Buffer
+		file.Grow(int(size + size/1024 + 1024))
+		if sealed, err = encrypt(&file, identity.Recipient(), name, size, body); err != nil {
+			return sealed, err
+		}
+		return sealed, u.Blobs.Put(ctx, sealed, int64(file.Len()), &file)
 	}
 	file, err := os.CreateTemp(u.Dir, "sealed-*")
 	if err != nil {
 		return sealed, err
 	}
 	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	if sealed, err = encrypt(file, identity.Recipient(), name, size, body); err != nil {
+		return sealed, err
+	}
+	length, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return sealed, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return sealed, err
+	}
+	return sealed, u.Blobs.Put(ctx, sealed, length, file)
+}
+
+// encrypt writes size bytes of the given name in encrypted form and returns
+// the digest of that form.
+func encrypt(w io.Writer, recipient age.Recipient, name training.Digest, size int64, body io.Reader) (sealed training.Digest, err error) {
 	hash, plain := sha256.New(), sha256.New()
-	to, err := age.Encrypt(io.MultiWriter(file, hash), identity.Recipient())
+	to, err := age.Encrypt(io.MultiWriter(w, hash), recipient)
 	if err != nil {
 		return sealed, err
 	}
@@ -113,15 +143,8 @@ func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name train
 	if n != size || training.Digest(plain.Sum(nil)) != name {
 		return sealed, governance.Errorf(governance.Invalid, "The update's bytes are not those of %s.", name)
 	}
-	length, err := file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return sealed, err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return sealed, err
-	}
 	hash.Sum(sealed[:0])
-	return sealed, u.Blobs.Put(ctx, sealed, length, file)
+	return sealed, nil
 }
 
 // digestOf reads to the end and returns the SHA-256 of what it read.

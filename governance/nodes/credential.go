@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -41,38 +42,51 @@ type Credential struct {
 }
 
 // Credential returns the key of a node, or Unauthenticated if it has none, was
-// revoked, or its owner has left. It is read for every request, so that a
-// revocation holds from the next one on.
+// revoked, or its owner has left. Nodes that come together are read together.
 func (s *Store) Credential(ctx context.Context, id governance.NodeID) (Credential, error) {
-	const q = `
-		select n.owner, n.public_key, n.revoked_at is not null or m.left_at is not null
-		from nodes n join members m on m.id = n.owner where n.id = @id and n.public_key is not null`
-	var c Credential
-	var gone bool
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&c.Owner, (*[]byte)(&c.PublicKey), &gone)
-	if errors.Is(err, pgx.ErrNoRows) {
+	found, err := s.credentials.Ask(ctx, id)
+	switch {
+	case err != nil:
+		return Credential{}, err
+	case found.PublicKey == nil:
 		return Credential{}, governance.Errorf(governance.Unauthenticated, "There is no node %d here.", id)
+	case found.gone:
+		return Credential{}, errRevoked(id)
 	}
-	if err != nil {
-		return Credential{}, fmt.Errorf("read key of node %d: %w", id, err)
-	}
-	if gone {
-		return Credential{}, governance.Errorf(governance.Forbidden, "Node %d was revoked by its owner. Register another node to go on.", id)
-	}
-	return c, nil
+	return found.Credential, nil
 }
 
-// Once remembers the nonce of a request and reports whether it is new: one
-// insert, so that of any number of equal requests exactly one is new.
-func (s *Store) Once(ctx context.Context, id governance.NodeID, nonce []byte) (bool, error) {
-	var fresh bool
-	err := pg.Keep(ctx, s.pool, "request_nonces", func(ctx context.Context, q pg.Querier) error {
-		const insert = `insert into request_nonces (node, nonce, seen_at) values (@node, @nonce, @now) on conflict (node, nonce) do nothing`
-		tag, err := q.Exec(ctx, insert, pgx.StrictNamedArgs{"node": id, "nonce": nonce, "now": s.now()})
-		fresh = tag.RowsAffected() == 1
-		return err
+// keyed is what is known of a node's key; none is nil.
+type keyed struct {
+	Credential
+	gone bool // revoked, or the owner has left
+}
+
+// keysOf reads the keys of nodes.
+func (s *Store) keysOf(ctx context.Context, ids []governance.NodeID) ([]keyed, error) {
+	const q = `
+		select n.id, n.owner, n.public_key, n.revoked_at is not null or m.left_at is not null
+		from nodes n join members m on m.id = n.owner where n.id = any(@ids::bigint[]) and n.public_key is not null`
+	plain := make([]int64, len(ids))
+	for i, id := range ids {
+		plain[i] = int64(id)
+	}
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"ids": plain})
+	found := map[governance.NodeID]keyed{}
+	var id governance.NodeID
+	var k keyed
+	_, err := pgx.ForEachRow(rows, []any{&id, &k.Owner, (*[]byte)(&k.PublicKey), &k.gone}, func() error {
+		found[id] = keyed{Credential{k.Owner, bytes.Clone(k.PublicKey)}, k.gone}
+		return nil
 	})
-	return fresh, err
+	if err != nil {
+		return nil, fmt.Errorf("read keys of %d nodes: %w", len(ids), err)
+	}
+	out := make([]keyed, len(ids))
+	for i, id := range ids {
+		out[i] = found[id]
+	}
+	return out, nil
 }
 
 // ForgetNonces removes nonces seen before a time and returns how many.

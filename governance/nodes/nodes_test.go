@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,34 +244,40 @@ func TestActLeavesNothingWhenItsLastStatementFails(t *testing.T) {
 func TestNonceIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
+	ctx := t.Context()
+	ids := [2]governance.NodeID{s.join(t, s.anna, "one").ID, s.join(t, s.anna, "other").ID}
 	nonce := bytes.Repeat([]byte{7}, 16)
 	const tries = 20
-	fresh := make([]bool, tries)
+	var fresh atomic.Int64
 	var together sync.WaitGroup
-	for i := range tries {
+	for range tries {
 		together.Go(func() {
-			ok, err := s.store.Once(t.Context(), 3, nonce)
-			if err != nil {
+			switch err := s.store.Admit(ctx, ids[0], nonce); {
+			case err == nil:
+				fresh.Add(1)
+			case !governance.Is(err, governance.Unauthenticated):
 				t.Error(err)
 			}
-			fresh[i] = ok
 		})
 	}
 	together.Wait()
-	n := 0
-	for _, ok := range fresh {
-		if ok {
-			n++
-		}
+	if n := fresh.Load(); n != 1 {
+		t.Errorf("%d of %d equal requests were let in, want 1", n, tries)
 	}
-	if n != 1 {
-		t.Errorf("%d of %d equal requests were new, want 1", n, tries)
+	if err := s.store.Admit(ctx, ids[1], nonce); err != nil {
+		t.Errorf("the nonce of another node: %v", err)
 	}
-	if ok, err := s.store.Once(t.Context(), 4, nonce); err != nil || !ok {
-		t.Errorf("the nonce of another node: %v, %v", ok, err)
+	if err := s.store.Admit(ctx, 999, nonce); !governance.Is(err, governance.Unauthenticated) {
+		t.Errorf("a node that nobody registered: %v", err)
 	}
-	if n, err := s.store.ForgetNonces(t.Context(), s.Now().Add(time.Minute)); err != nil || n != 2 {
-		t.Errorf("ForgetNonces = %d, %v, want 2", n, err)
+	if err := s.store.Revoke(ctx, governance.Member(s.anna, op("revoke-other")), ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Admit(ctx, ids[1], bytes.Repeat([]byte{8}, 16)); !governance.Is(err, governance.Forbidden) {
+		t.Errorf("the first request after the node was revoked: %v", err)
+	}
+	if n, err := s.store.ForgetNonces(ctx, s.Now().Add(time.Minute)); err != nil || n < 2 {
+		t.Errorf("ForgetNonces = %d, %v, want what came", n, err)
 	}
 }
 

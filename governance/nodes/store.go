@@ -26,12 +26,17 @@ type Store struct {
 	trail *audit.Trail
 	pool  *pgxpool.Pool
 	now   func() time.Time
+
+	admitting   *pg.Gather[knock, error]
+	credentials *pg.Gather[governance.NodeID, keyed]
 }
 
 // New returns the store. now is the clock of reads and housekeeping; acts use
 // the database's.
 func New(trail *audit.Trail, pool *pgxpool.Pool, now func() time.Time) *Store {
-	return &Store{trail: trail, pool: pool, now: now}
+	s := &Store{trail: trail, pool: pool, now: now}
+	s.admitting, s.credentials = pg.NewGather(knocks, s.admit), pg.NewGather(knocks, s.keysOf)
+	return s
 }
 
 var refusals = map[string]error{

@@ -17,6 +17,7 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{"train", "bench train [--config S|B|150M|FILE] [--threads N] [--steps K] [--text FILE] [--init FILE] [--batches FILE] [--json]", benchTrain},
+		{"dispatch", "bench dispatch [--nodes N] [--seconds N] [--parameters D] [--json]", benchDispatch},
 	}
 }
 

@@ -45,6 +45,11 @@ type API struct {
 	public ed25519.PublicKey
 	pin    protocol.Pin
 
+	turns chan struct{}
+	room  room
+
+	credentials sync.Map // of nodes that came: nodes.Credential by governance.NodeID
+
 	mu   sync.Mutex
 	seen map[governance.NodeID]time.Time
 }
@@ -61,7 +66,7 @@ func New(c Config) *API {
 		}
 	}
 	public := c.Server.Public().(ed25519.PublicKey)
-	return &API{Config: c, public: public, pin: protocol.PinOf(public), seen: map[governance.NodeID]time.Time{}}
+	return &API{Config: c, public: public, pin: protocol.PinOf(public), seen: map[governance.NodeID]time.Time{}, turns: make(chan struct{}, writers)}
 }
 
 // Handler returns the routes, to be mounted at the root: their paths begin

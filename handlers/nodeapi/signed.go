@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"codeberg.org/althing/althing/governance"
+	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/protocol"
 )
@@ -57,7 +58,7 @@ func (a *API) authenticate(r *http.Request) (caller, error) {
 		return caller{}, governance.Errorf(governance.Unauthenticated, "The request was refused: %v.", err)
 	}
 	c := caller{node: governance.NodeID(req.Node), request: req}
-	credential, err := a.Nodes.Credential(r.Context(), c.node)
+	credential, err := a.credential(r.Context(), c.node)
 	if err != nil {
 		return caller{}, err
 	}
@@ -73,14 +74,20 @@ func (a *API) authenticate(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, governance.Errorf(governance.Unauthenticated, "The request was refused: its nonce cannot be read.")
 	}
-	fresh, err := a.Nodes.Once(r.Context(), c.node, nonce)
-	if err != nil {
-		return caller{}, err
+	return c, a.Nodes.Admit(r.Context(), c.node, nonce)
+}
+
+// credential returns what a node's requests are checked against. It never
+// changes and is kept; whether the node may still come is asked by Admit.
+func (a *API) credential(ctx context.Context, id governance.NodeID) (nodes.Credential, error) {
+	if kept, ok := a.credentials.Load(id); ok {
+		return kept.(nodes.Credential), nil
 	}
-	if !fresh {
-		return caller{}, governance.Errorf(governance.Unauthenticated, "The request was refused: it came before.")
+	credential, err := a.Nodes.Credential(ctx, id)
+	if err == nil {
+		a.credentials.Store(id, credential)
 	}
-	return c, nil
+	return credential, err
 }
 
 // actor returns the node with the operation of its request; a write without

@@ -1,6 +1,7 @@
 package nodeapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -152,11 +153,21 @@ func (a *API) report(w http.ResponseWriter, r *http.Request) {
 		actor, err = callerOf(r).actor(body)
 	}
 	if err == nil {
-		err = a.Work.Report(r.Context(), actor, report)
+		err = a.take(r.Context(), actor, report)
 	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// take hands a report on when its turn has come.
+func (a *API) take(ctx context.Context, actor governance.Actor, report protocol.Report) error {
+	leave, err := a.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return a.Work.Report(ctx, actor, report)
 }

@@ -1,10 +1,12 @@
 package nodeapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -178,24 +180,65 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) {
 	if err == nil && (r.ContentLength < 0 || r.ContentLength > protocol.MaxPart) {
 		err = governance.Errorf(governance.TooMany, "A part of an upload states its length and has at most %d bytes.", protocol.MaxPart)
 	}
-	if err == nil && form.done {
-		w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(t.length, 10))
-		w.WriteHeader(http.StatusNoContent)
+	if err != nil {
+		a.refuse(w, r, err)
 		return
 	}
-	var have int64
-	if err == nil {
-		have, err = a.Uploads.Append(r.Context(), t.name, t.length, t.offset, r.Body, false)
-		w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(have, 10))
+	have := t.length
+	switch {
+	case form.done:
+	case t.offset == 0 && r.ContentLength == t.length && a.room.take(t.length):
+		have, err = a.whole(r, t, form)
+		a.room.give(t.length)
+	default:
+		have, err = a.part(r, t, form)
 	}
-	if err == nil && have == t.length {
-		err = a.finish(r.Context(), callerOf(r).node, t, form)
-	}
+	w.Header().Set(protocol.HeaderOffset, strconv.FormatInt(have, 10))
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// whole takes an update that comes in one part: it touches the disk when it is
+// checked and encrypted, and not before. It returns how much of it is here.
+func (a *API) whole(r *http.Request, t transfer, form legal) (int64, error) {
+	file := make([]byte, t.length)
+	if _, err := io.ReadFull(r.Body, file); err != nil {
+		return 0, err
+	}
+	var more [1]byte
+	if _, err := r.Body.Read(more[:]); err != io.EOF { // errDigest, unless the body is the one that was signed
+		return 0, errors.Join(err, errDigest)
+	}
+	leave, err := a.turn(r.Context())
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	got, err := a.Work.Check(form.slot, form.header, form.elements, bytes.NewReader(file))
+	if err == nil {
+		err = t.named(got)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return t.length, a.Work.Upload(r.Context(), callerOf(r).node, t.assignment, t.name, t.length, bytes.NewReader(file))
+}
+
+// part takes one of several parts, or one for which there is no room in memory.
+func (a *API) part(r *http.Request, t transfer, form legal) (int64, error) {
+	have, err := a.Uploads.Append(r.Context(), t.name, t.length, t.offset, r.Body, false)
+	if err == nil && have == t.length {
+		leave, err := a.turn(r.Context())
+		if err != nil {
+			return have, err
+		}
+		defer leave()
+		return have, a.finish(r.Context(), callerOf(r).node, t, form)
+	}
+	return have, err
 }
 
 // finish checks a whole upload and hands it on. What is refused is forgotten,
@@ -222,8 +265,16 @@ func (a *API) check(t transfer, form legal) error {
 	}
 	defer body.Close()
 	got, err := a.Work.Check(form.slot, form.header, form.elements, body)
-	if err == nil && got != t.name {
-		err = governance.Errorf(governance.Invalid, "The update's bytes have the digest %s, not %s. Send it again.", got.Hex(), t.name.Hex())
+	if err == nil {
+		err = t.named(got)
 	}
 	return err
+}
+
+// named refuses bytes that are not those of the transfer's name.
+func (t transfer) named(got training.Digest) error {
+	if got == t.name {
+		return nil
+	}
+	return governance.Errorf(governance.Invalid, "The update's bytes have the digest %s, not %s. Send it again.", got.Hex(), t.name.Hex())
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -17,6 +18,7 @@ type Hub struct {
 	mu       sync.Mutex
 	channels map[string]chan struct{}
 	rings    bool // soon has set a timer
+	stirs    bool // stir has
 }
 
 // Names of the notification channels.
@@ -68,6 +70,34 @@ func (h *Hub) soon(after time.Duration) {
 		h.rings = false
 		h.mu.Unlock()
 		h.broadcast(tasks)
+	})
+}
+
+// calm is how long pages wait for the next of many changes.
+const calm = 200 * time.Millisecond
+
+// stir tells every server, after a while, that a campaign has changed: once for
+// all reports of that while. A notification in each report's act would make
+// their commits wait for each other, because Postgres orders those.
+func (s *Store) stir() {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stirs {
+		return
+	}
+	h.stirs = true
+	time.AfterFunc(calm, func() {
+		h.mu.Lock()
+		h.stirs = false
+		h.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		const q = `select pg_notify(@channel, '') is null`
+		var done bool
+		if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"channel": campaigns}).Scan(&done); err != nil {
+			h.broadcast(campaigns) // here at least
+		}
 	})
 }
 

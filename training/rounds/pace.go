@@ -23,29 +23,53 @@ type Pacing struct {
 
 // Pacing returns the pace of what runs, for a node that has no work; NotFound
 // when nothing runs, or several campaigns do: any of them may need it next.
+// Nodes that ask at the same moment are one question.
 func (s *Store) Pacing(ctx context.Context, node governance.NodeID) (Pacing, error) {
-	nothing := governance.Errorf(governance.NotFound, "Nothing paces node %d.", node)
+	p, err := s.pacing.Ask(ctx, node)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("read the pace of node %d: %w", node, err)
+	case p.Next.IsZero():
+		return p, governance.Errorf(governance.NotFound, "Nothing paces node %d.", node)
+	}
+	return p, nil
+}
+
+// pace reads the newest round that runs and says of each node whether it was
+// asked; zeros when nothing paces them.
+func (s *Store) pace(ctx context.Context, nodes []governance.NodeID) ([]Pacing, error) {
 	const q = `
-		select r.seed, r.present, cardinality(r.cohort), coalesce(r.evaluate_by, r.deadline), @node = any(r.cohort), c.recipe
+		select r.seed, r.present, r.cohort, coalesce(r.evaluate_by, r.deadline), c.recipe
 		from rounds r join campaigns c on c.id = r.campaign
 		where r.state in ('collecting', 'aggregating', 'evaluating') and c.replays is null
 		and (select count(*) from campaigns where state = 'running') = 1
 		order by r.id desc limit 1`
+	out := make([]Pacing, len(nodes))
 	var p Pacing
 	var seed []byte
+	var cohort []governance.NodeID
 	var recipe string
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"node": int64(node)}).Scan(&seed, &p.Present, &p.Asked, &p.Next, &p.Mine, &recipe)
+	err := s.pool.QueryRow(ctx, q).Scan(&seed, &p.Present, &cohort, &p.Next, &recipe)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p, nothing
+		return out, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("read the pace of node %d: %w", node, err)
+		return nil, err
 	}
 	decided, err := protocol.Decode[protocol.Recipe]([]byte(recipe))
 	if err != nil {
-		return p, fmt.Errorf("read the pace of node %d: %w", node, err)
+		return nil, err
 	}
 	copy(p.Seed[:], seed)
+	p.Asked = len(cohort)
 	p.Every = 2 * time.Duration(decided.Deadline) * time.Second // collecting and evaluating
-	return p, nil
+	asked := make(map[governance.NodeID]bool, len(cohort))
+	for _, id := range cohort {
+		asked[id] = true
+	}
+	for i, n := range nodes {
+		out[i] = p
+		out[i].Mine = asked[n]
+	}
+	return out, nil
 }

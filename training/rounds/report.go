@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -40,7 +41,8 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 	if err := rep.Check(); err != nil {
 		return governance.Errorf(governance.Invalid, "The report cannot be taken: %v.", err)
 	}
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+	last := false // this act knows that it is, and has asked for what follows
+	receipt, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if tx.Actor.Node == 0 {
 			return nil, governance.Errorf(governance.Forbidden, "Only a node reports.")
 		}
@@ -62,45 +64,97 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 		if a.Unlearning != 0 {
 			return s.caseReported(ctx, tx, a, rep)
 		}
+		var ev audit.Event
 		if a.Kind == protocol.Train {
-			return s.trained(ctx, tx, a, r, c, rep)
+			ev, err = s.trained(ctx, tx, a, r, c, rep)
+		} else {
+			ev, err = measured(a, r, rep)
 		}
-		return s.measured(ctx, tx, a, r, rep)
+		if err == nil {
+			last, err = s.last(ctx, tx, a, r)
+		}
+		return ev, err
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.stir()
+	if !last && !receipt.Repeated {
+		s.complete(ctx, rep.Assignment)
+	}
+	return nil
 }
 
-// lockAssignment is the step that reads the acting node's assignment, and
-// locks the round before it.
-func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, campaignRow, error) {
+// complete ends what a round waits for if this was the last report. Acts of
+// reports run side by side, so that the last two may each have seen the other's
+// assignment open; here both are committed. It is no part of the report: after
+// a crash before it the deadline's job does the same.
+func (s *Store) complete(ctx context.Context, id training.AssignmentID) {
 	const q = `
-		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
-		from assignments where id = @id and node = @node`
-	args := pgx.StrictNamedArgs{"id": id, "node": tx.Actor.Node}
-	read := func() (assigned, error) {
-		rows, _ := tx.Query(ctx, q, args)
-		a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[assigned])
-		if errors.Is(err, pgx.ErrNoRows) {
-			return a, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", tx.Actor.Node, id)
-		}
-		return a, err
+		select r.id, r.state from assignments a join rounds r on r.id = a.round
+		where a.id = @id and (
+			r.state = 'evaluating' and a.kind = 'evaluate'
+				and not exists (select from assignments o where o.round = r.id and o.kind = 'evaluate' and o.state = 'open')
+			or r.state = 'collecting' and a.kind = 'train' and (
+				not exists (select from assignments o where o.round = r.id and o.kind = 'train' and o.state = 'open')
+				or (select count(*) from updates u where u.round = r.id) >= r.wanted))`
+	var round training.RoundID
+	var state string
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&round, &state)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return
 	}
+	if err == nil && state == Collecting {
+		err = s.CloseCollection(ctx, governance.Job(AggregateArgs{}.Kind()), round)
+	} else if err == nil {
+		err = s.Judge(ctx, governance.Job(JudgeArgs{}.Kind()), round)
+	}
+	if err != nil && !errors.Is(err, ErrWaiting) && !governance.Is(err, governance.Conflict) {
+		slog.WarnContext(ctx, "a round that is complete waits for its deadline", slog.Int64("round", int64(round)), slog.Any("err", err))
+	}
+}
+
+// lockAssignment is the step that reads the acting node's assignment, locked,
+// and before it the campaign and the round, shared: one journey to the database.
+func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, campaignRow, error) {
+	const campaign = campaignSQL + `
+		where id = (select r.campaign from assignments a join rounds r on r.id = a.round where a.id = @id and a.node = @node) for share`
+	const round = roundSQL + `
+		where id = (select a.round from assignments a where a.id = @id and a.node = @node) for share`
+	const assignment = `
+		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
+		from assignments where id = @id and node = @node for update`
+	args := pgx.StrictNamedArgs{"id": id, "node": tx.Actor.Node}
+	var locks pgx.Batch
+	for _, q := range []string{campaign, round, assignment} {
+		locks.Queue(q, args)
+	}
+	var a assigned
 	var r roundRow
 	var c campaignRow
-	a, err := read()
-	if err != nil {
-		return a, r, c, err
-	}
-	if a.Round != 0 {
-		if r, c, err = lockRound(ctx, tx, a.Round); err != nil {
-			return a, r, c, err
+	err := tx.Locking(ctx, &locks, func(results pgx.BatchResults) error {
+		var errs [2]error
+		c, errs[0] = scanCampaignRow(results.QueryRow())
+		r, errs[1] = scanRoundRow(results.QueryRow())
+		for _, err := range errs { // an assignment of a case has neither
+			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return err
+			}
 		}
+		rows, _ := results.Query()
+		var err error
+		a, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[assigned])
+		if errors.Is(err, pgx.ErrNoRows) {
+			return governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", tx.Actor.Node, id)
+		}
+		if err == nil && a.Round != r.ID {
+			err = fmt.Errorf("assignment %d is of round %d, which is not there", id, a.Round)
+		}
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("lock assignment %d: %w", id, err)
 	}
-	const lock = `select id from assignments where id = @id for update`
-	if _, err := tx.Exec(ctx, lock, pgx.StrictNamedArgs{"id": id}); err != nil {
-		return a, r, c, fmt.Errorf("lock assignment %d: %w", id, err)
-	}
-	a, err = read() // it may have been answered while this act waited for the locks
 	return a, r, c, err
 }
 
@@ -130,10 +184,7 @@ func (s *Store) answer(ctx context.Context, tx *audit.Tx, a assigned, rep protoc
 	if rep.Refused != "" {
 		judgement = nodes.Refused
 	}
-	if err := nodes.Judge(ctx, tx, a.Node, judgement); err != nil {
-		return err
-	}
-	return s.wake(ctx, tx, campaigns)
+	return nodes.Judge(ctx, tx, a.Node, judgement)
 }
 
 // trained is the step that takes an update.
@@ -142,7 +193,7 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 		return nil, err
 	}
 	if rep.Refused != "" {
-		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, s.lastUpdate(ctx, tx, r)
+		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, nil
 	}
 	const uploaded = `select sealed, size from blob_candidates where assignment = @id and digest = @digest`
 	var sealed training.Digest
@@ -186,7 +237,7 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 		ev.State = rep.State.Hex()
 	}
 	ev.Inexact = !rep.Exact()
-	return ev, s.lastUpdate(ctx, tx, r)
+	return ev, nil
 }
 
 // stepsOf is how many steps stand behind an update: all that the recipe asks,
@@ -204,36 +255,31 @@ func stepsOf(recipe protocol.Recipe, rep protocol.Report) (int64, error) {
 	return rep.Steps, nil
 }
 
-// lastUpdate is the step that asks for the mean when nothing more is waited for.
-func (s *Store) lastUpdate(ctx context.Context, tx *audit.Tx, r roundRow) error {
+// last is the step that asks for what follows when nothing more is waited for,
+// and reports whether it did.
+func (s *Store) last(ctx context.Context, tx *audit.Tx, a assigned, r roundRow) (bool, error) {
 	const q = `
-		select (select count(*) from updates where round = @round),
-			(select count(*) from assignments where round = @round and kind = 'train' and state = 'open')`
-	var come, open int
-	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"round": r.ID}).Scan(&come, &open); err != nil {
-		return fmt.Errorf("count updates of round %d: %w", r.ID, err)
+		select not exists (select from assignments where round = @round and kind = @kind and state = 'open')
+			or @kind = 'train' and (select count(*) from updates where round = @round) >= @wanted`
+	var done bool
+	args := pgx.StrictNamedArgs{"round": r.ID, "kind": a.Kind, "wanted": r.Wanted}
+	if err := tx.QueryRow(ctx, q, args).Scan(&done); err != nil {
+		return false, fmt.Errorf("count reports of round %d: %w", r.ID, err)
 	}
-	if come < r.Wanted && open > 0 {
-		return nil
+	switch {
+	case !done:
+		return false, nil
+	case a.Kind == protocol.Train:
+		return true, tx.Enqueue(ctx, AggregateArgs{Round: r.ID}, uniqueByRound())
 	}
-	return tx.Enqueue(ctx, AggregateArgs{Round: r.ID}, uniqueByRound())
+	return true, tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound())
 }
 
 // measured is the step that takes a measurement of one checkpoint on the
 // node's own validation records.
-func (s *Store) measured(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, rep protocol.Report) (audit.Event, error) {
+func measured(a assigned, r roundRow, rep protocol.Report) (audit.Event, error) {
 	if err := inState(r, Evaluating); err != nil {
 		return nil, err
-	}
-	const q = `select count(*) from assignments where round = @round and kind = 'evaluate' and state = 'open'`
-	var open int
-	if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"round": r.ID}).Scan(&open); err != nil {
-		return nil, fmt.Errorf("count measurements of round %d: %w", r.ID, err)
-	}
-	if open == 0 {
-		if err := tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound()); err != nil {
-			return nil, err
-		}
 	}
 	if rep.Refused != "" {
 		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, nil

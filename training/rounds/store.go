@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/pg"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
@@ -71,6 +72,10 @@ type Store struct {
 	choose Chooser
 	crash  func(string) error
 
+	leasing  *pg.Gather[governance.NodeID, offered]
+	renewing *pg.Gather[renewal, renewed]
+	pacing   *pg.Gather[governance.NodeID, Pacing]
+
 	mu     sync.Mutex // over proofs
 	proofs proofs
 }
@@ -87,6 +92,7 @@ func New(trail *audit.Trail, pool *pgxpool.Pool, opts Options) *Store {
 	if s.crash == nil {
 		s.crash = func(string) error { return nil }
 	}
+	s.leasing, s.renewing, s.pacing = pg.NewGather(offers, s.offer), pg.NewGather(offers, s.renew), pg.NewGather(offers, s.pace)
 	return s
 }
 
@@ -115,28 +121,44 @@ type campaignRow struct {
 	Server      *training.Digest // what the server's rule keeps beside Head
 }
 
+// A campaign and its round are held together: alone by the act that moves
+// them, shared by reports, of which many are taken at the same moment. The
+// campaign is locked before the round, and the round before its assignments.
+const (
+	campaignSQL = `
+		select id, proposal, decision, decision_hash, recipe, settings, base, version, coalesce(replays, 0),
+			coalesce(replays_from, 0), coalesce(forgets, 0), coalesce(unlearning, 0), state, head, server
+		from campaigns `
+	roundSQL = `
+		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), cohort, wanted, checkpoint,
+			server_base, server, present, planned_at, deadline, evaluate_by
+		from rounds `
+)
+
 // lockCampaign is the step that reads a campaign and keeps it as it is until
 // the act ends. It comes before the lock of a round.
 func lockCampaign(ctx context.Context, tx *audit.Tx, id training.CampaignID) (campaignRow, error) {
-	const q = `
-		select id, proposal, decision, decision_hash, recipe, settings, base, version, coalesce(replays, 0),
-			coalesce(replays_from, 0), coalesce(forgets, 0), coalesce(unlearning, 0), state, head, server
-		from campaigns where id = @id for update`
-	var c campaignRow
-	var recipe, settings string
-	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&c.ID, &c.Proposal, &c.Decision, &c.Hash, &recipe, &settings,
-		&c.Base, &c.Version, &c.Replays, &c.ReplaysFrom, &c.Forgets, &c.Unlearning, &c.State, &c.Head, &c.Server)
+	const q = campaignSQL + `where id = @id for update`
+	c, err := scanCampaignRow(tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, governance.Errorf(governance.NotFound, "There is no campaign %d.", id)
 	}
+	return c, err
+}
+
+func scanCampaignRow(row pgx.Row) (campaignRow, error) {
+	var c campaignRow
+	var recipe, settings string
+	err := row.Scan(&c.ID, &c.Proposal, &c.Decision, &c.Hash, &recipe, &settings,
+		&c.Base, &c.Version, &c.Replays, &c.ReplaysFrom, &c.Forgets, &c.Unlearning, &c.State, &c.Head, &c.Server)
 	if err != nil {
-		return c, fmt.Errorf("read campaign %d: %w", id, err)
+		return c, fmt.Errorf("read campaign: %w", err)
 	}
 	if c.Recipe, err = protocol.Decode[protocol.Recipe]([]byte(recipe)); err != nil {
-		return c, fmt.Errorf("campaign %d: recipe: %w", id, err)
+		return c, fmt.Errorf("campaign %d: recipe: %w", c.ID, err)
 	}
 	if c.Settings, err = protocol.Decode[Settings]([]byte(settings)); err != nil {
-		return c, fmt.Errorf("campaign %d: settings: %w", id, err)
+		return c, fmt.Errorf("campaign %d: settings: %w", c.ID, err)
 	}
 	return c, nil
 }
@@ -178,19 +200,21 @@ func lockRound(ctx context.Context, tx *audit.Tx, id training.RoundID) (roundRow
 	if err != nil {
 		return roundRow{}, c, err
 	}
-	const q = `
-		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), cohort, wanted, checkpoint,
-			server_base, server, present, planned_at, deadline, evaluate_by
-		from rounds where id = @id for update`
+	const q = roundSQL + `where id = @id for update`
+	r, err := scanRoundRow(tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}))
+	return r, c, err
+}
+
+func scanRoundRow(row pgx.Row) (roundRow, error) {
 	var r roundRow
 	var seed []byte
-	err = tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&r.ID, &r.Campaign, &r.Number, &r.Attempt, &r.State, &r.Epoch,
+	err := row.Scan(&r.ID, &r.Campaign, &r.Number, &r.Attempt, &r.State, &r.Epoch,
 		&r.Base, &seed, &r.Origin, &r.Cohort, &r.Wanted, &r.Checkpoint, &r.ServerBase, &r.Server, &r.Present, &r.PlannedAt, &r.Deadline, &r.EvaluateBy)
 	if err != nil {
-		return r, c, fmt.Errorf("lock round %d: %w", id, err)
+		return r, fmt.Errorf("lock round: %w", err)
 	}
 	copy(r.Seed[:], seed)
-	return r, c, nil
+	return r, nil
 }
 
 // move is the step of every transition: guarded by state and epoch, and

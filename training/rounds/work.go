@@ -15,6 +15,8 @@ import (
 
 // waiting is an open assignment with what its node has to know.
 type waiting struct {
+	Node      governance.NodeID
+	Busy      bool // another statement has it in hand
 	ID        training.AssignmentID
 	Campaign  training.CampaignID // as the node knows it: of a replay, the campaign that is replayed
 	Round     training.RoundID    // likewise; 0 outside a round
@@ -42,37 +44,33 @@ type waiting struct {
 // before asking Next.
 func (s *Store) Wake() <-chan struct{} { return s.hub.Tasks() }
 
-// Next returns the node's next assignment with its mandate, signed; NotFound
-// when there is none. logSize is the size of the log that the node remembers.
-// Each assignment is for one node, so nobody competes for it and giving it out
-// writes nothing: a node that asks again was restarted, or the answer was
-// lost, and gets the same one. The lease is written when the node renews it.
-// Suppression comes before everything else. It does not block.
+// offered is what a node that asked is given: nothing, or work. Busy means that
+// its assignment is being answered or closed at this moment.
+type offered struct {
+	work  *waiting
+	busy  bool
+	until time.Time // of the lease
+}
+
+// Next returns the node's next assignment with its mandate, signed, and leases
+// it; NotFound when there is none. logSize is the size of the log that the node
+// remembers. A node that asks again was restarted, or the answer was lost, and
+// gets the same assignment with a new lease. Suppression comes before everything
+// else. Nodes that ask at the same moment are served by one statement; it never
+// waits for the lock of an assignment.
 func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64) (protocol.Assignment, error) {
 	nothing := governance.Errorf(governance.NotFound, "There is no work for node %d now.", node)
-	const q = `
-		select a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0), coalesce(r.number, d.number, 0), a.epoch,
-			a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config, a.decision, coalesce(a.origin, 0),
-			coalesce(a.unlearning, 0), a.manifest, coalesce(r.server_base, d.server_base),
-			f.base, f.delta
-		from assignments a
-		join campaigns c on c.id = a.campaign
-		join versions v on v.id = c.version
-		join checkpoints p on p.digest = a.base
-		left join rounds r on r.id = a.round
-		left join rounds d on d.id = a.audits
-		left join lateral (select base, delta from rounds where checkpoint = a.base and delta is not null order by id limit 1) f on true
-		where a.node = @node and a.state = 'open' and a.expires_at > @now
-		order by (a.kind <> 'suppress'), a.id limit 1`
-	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"node": node, "now": s.now()})
-	w, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[waiting])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return protocol.Assignment{}, nothing
-	}
+	o, err := s.leasing.Ask(ctx, node)
 	if err != nil {
 		return protocol.Assignment{}, fmt.Errorf("read work of node %d: %w", node, err)
 	}
-	a, err := s.assignment(ctx, node, w, logSize)
+	if o.busy {
+		s.hub.soon(steady)
+	}
+	if o.work == nil {
+		return protocol.Assignment{}, nothing
+	}
+	a, err := s.assignment(ctx, node, *o.work, logSize)
 	if errors.Is(err, errPending) {
 		s.hub.soon(steady)
 		return protocol.Assignment{}, nothing
@@ -80,44 +78,145 @@ func (s *Store) Next(ctx context.Context, node governance.NodeID, logSize int64)
 	if err != nil {
 		return protocol.Assignment{}, err
 	}
-	a.Expires = min(s.now().Add(s.lease).Unix(), w.ExpiresAt.Unix())
+	a.Expires = min(o.until.Unix(), o.work.ExpiresAt.Unix())
 	return a.Sign(s.server)
 }
 
-// hold writes a lease.
-func (s *Store) hold(ctx context.Context, id training.AssignmentID, node governance.NodeID, until time.Time) error {
-	return pg.Keep(ctx, s.pool, "round_leases", func(ctx context.Context, q pg.Querier) error {
-		const upsert = `
-			insert into round_leases (assignment, node, until) values (@id, @node, @until)
-			on conflict (assignment) do update set until = greatest(round_leases.until, @until)`
-		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"id": id, "node": node, "until": until})
+// offers bounds how many nodes are given work by one statement, and how many
+// leases one renews.
+const offers = 500
+
+// offer leases each node's next assignment. Two servers may be asked for the
+// same node: the one that comes second skips what the first has in hand.
+func (s *Store) offer(ctx context.Context, nodes []governance.NodeID) ([]offered, error) {
+	const lease = `
+		with first as (
+			select distinct on (node) id, node from assignments
+			where node = any(@nodes::bigint[]) and state = 'open' and expires_at > @now
+			order by node, (kind <> 'suppress'), id
+		), free as (
+			select a.id, a.node from assignments a join first using (id)
+			where a.state = 'open' and a.expires_at > @now
+			order by a.id for update of a skip locked
+		), leased as (
+			insert into round_leases (assignment, node, until) select id, node, @until from free order by id
+			on conflict (assignment) do update set until = greatest(round_leases.until, excluded.until)
+		)
+		select w.node, free.id is null, a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0),
+			coalesce(r.number, d.number, 0), a.epoch, a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config,
+			a.decision, coalesce(a.origin, 0), coalesce(a.unlearning, 0), a.manifest, coalesce(r.server_base, d.server_base),
+			f.base, f.delta
+		from first w
+		left join free on free.id = w.id
+		join assignments a on a.id = w.id
+		join campaigns c on c.id = a.campaign
+		join versions v on v.id = c.version
+		join checkpoints p on p.digest = a.base
+		left join rounds r on r.id = a.round
+		left join rounds d on d.id = a.audits
+		left join lateral (select base, delta from rounds where checkpoint = a.base and delta is not null order by id limit 1) f on true`
+	now := s.now()
+	until := now.Add(s.lease)
+	args := pgx.StrictNamedArgs{"nodes": plain(nodes), "now": now, "until": until}
+	found := make(map[governance.NodeID]offered, len(nodes))
+	err := pg.Keep(ctx, s.pool, "round_leases", func(ctx context.Context, q pg.Querier) error {
+		rows, err := q.Query(ctx, lease, args)
+		if err != nil {
+			return err
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[waiting])
+		for i, w := range list {
+			o := offered{busy: w.Busy, until: until}
+			if !w.Busy {
+				o.work = &list[i]
+			}
+			found[w.Node] = o
+		}
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]offered, len(nodes))
+	for i, n := range nodes {
+		out[i] = found[n]
+	}
+	return out, nil
+}
+
+// renewal is a node's word that it is at work.
+type renewal struct {
+	node governance.NodeID
+	protocol.Renewal
+}
+
+// renewed is what becomes of a lease.
+type renewed struct {
+	ID      training.AssignmentID
+	Node    governance.NodeID
+	Epoch   int
+	Open    bool
+	Expires time.Time
 }
 
 // Renew keeps the lease of a node that is at work. Cancelled tells it that
-// nobody waits any more.
+// nobody waits any more. Leases that are renewed together are one statement.
 func (s *Store) Renew(ctx context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error) {
-	const q = `select state, epoch, expires_at from assignments where id = @id and node = @node`
-	var state string
-	var epoch int
-	var expires time.Time
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": r.Assignment, "node": node}).Scan(&state, &epoch, &expires)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return protocol.Lease{}, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, r.Assignment)
-	}
-	if err != nil {
-		return protocol.Lease{}, fmt.Errorf("renew assignment %d: %w", r.Assignment, err)
-	}
 	now := s.now()
-	if state != "open" || epoch != r.Epoch || !now.Before(expires) {
+	found, err := s.renewing.Ask(ctx, renewal{node, r})
+	switch {
+	case err != nil:
+		return protocol.Lease{}, fmt.Errorf("renew assignment %d: %w", r.Assignment, err)
+	case found.ID == 0:
+		return protocol.Lease{}, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, r.Assignment)
+	case !found.Open || found.Epoch != r.Epoch:
 		return protocol.Lease{Expires: now.Unix(), Cancelled: true}, nil
 	}
-	until := now.Add(s.lease)
-	if err := s.hold(ctx, r.Assignment, node, until); err != nil {
-		return protocol.Lease{}, err
+	return protocol.Lease{Expires: min(now.Add(s.lease).Unix(), found.Expires.Unix())}, nil
+}
+
+// renew extends the leases of assignments that are open, each for its own node
+// and epoch.
+func (s *Store) renew(ctx context.Context, all []renewal) ([]renewed, error) {
+	const upsert = `
+		with asked as (
+			select distinct id, node, epoch from unnest(@ids::bigint[], @nodes::bigint[], @epochs::int[]) as t (id, node, epoch)
+		), found as (
+			select a.id, a.node, a.epoch, a.state = 'open' and a.expires_at > @now as open, a.expires_at
+			from assignments a where exists (select from asked where asked.id = a.id and asked.node = a.node)
+		), kept as (
+			insert into round_leases (assignment, node, until)
+			select f.id, f.node, @until from found f join asked using (id, node, epoch) where f.open order by f.id
+			on conflict (assignment) do update set until = greatest(round_leases.until, excluded.until)
+		)
+		select id, node, epoch, open, expires_at from found`
+	now := s.now()
+	ids, nodes, epochs := make([]int64, len(all)), make([]int64, len(all)), make([]int, len(all))
+	for i, r := range all {
+		ids[i], nodes[i], epochs[i] = int64(r.Assignment), int64(r.node), r.Epoch
 	}
-	return protocol.Lease{Expires: min(until.Unix(), expires.Unix())}, nil
+	found := make(map[training.AssignmentID]renewed, len(all))
+	err := pg.Keep(ctx, s.pool, "round_leases", func(ctx context.Context, q pg.Querier) error {
+		rows, err := q.Query(ctx, upsert, pgx.StrictNamedArgs{"ids": ids, "nodes": nodes, "epochs": epochs, "now": now, "until": now.Add(s.lease)})
+		if err != nil {
+			return err
+		}
+		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[renewed])
+		for _, f := range list {
+			found[f.ID] = f
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]renewed, len(all))
+	for i, r := range all {
+		if f := found[r.Assignment]; f.Node == r.node {
+			out[i] = f
+		}
+	}
+	return out, nil
 }
 
 // Slot says what an open assignment reads and may upload.
