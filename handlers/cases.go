@@ -101,7 +101,7 @@ func (s *Site) caseAgain(r *http.Request, problemOf error) (answer, error) {
 		return answer{}, err
 	}
 	v.names, v.log = names, changeLines(changes, names)
-	c := layout.Chrome{Title: fmt.Sprintf("Case %d", id), Section: href.Cases(""), Wide: true, NoIndex: true}
+	c := layout.Chrome{Title: fmt.Sprintf("Case %d", id), Section: href.Cases(""), Wide: true, NoIndex: true, Views: caseTabs(int64(id), href.Case(int64(id)))}
 	if v.chrome, err = s.chrome(r, c); err != nil {
 		return answer{}, err
 	}

@@ -55,7 +55,7 @@ type queueView struct {
 func (v queueView) refs() []governance.Ref {
 	var refs []governance.Ref
 	for _, c := range v.list {
-		refs = append(refs, memberRef(c.Holder), governance.RefTo("version", c.Version))
+		refs = append(refs, memberRef(c.Holder), governance.RefTo("version", c.Version), nodeRef(c.Node), governance.Ref(c.About))
 	}
 	return refs
 }
@@ -91,7 +91,7 @@ func (v queueView) page() webpages.QueuePage {
 func (v queueView) line(c moderation.Case) webpages.QueueCase {
 	due := c.Due(v.inForce)
 	line := webpages.QueueCase{
-		ID: int64(c.ID), Title: "an answer of " + link(governance.RefTo("version", c.Version), v.names).String(), Clause: clauseText(c.Clause),
+		ID: int64(c.ID), Title: caseTitle(c, v.names), Clause: caseClause(c),
 		Priority: ui.Count(c.Reporters), Kinds: int(c.Kinds), Deadline: shortMoment(due), Operation: newOperation(),
 	}
 	switch {
@@ -103,7 +103,7 @@ func (v queueView) line(c moderation.Case) webpages.QueueCase {
 	case due.Before(v.now):
 		line.Claim = ui.Chip{Text: "free, and late", Kind: "warning"}
 	}
-	line.CanClaim = v.moderates && !c.Reported && c.Holder == 0 && c.State != moderation.Decided
+	line.CanClaim = v.moderates && !c.Reported && (c.Owner == 0 || c.Owner != v.member) && c.Holder == 0 && c.State != moderation.Decided
 	return line
 }
 
@@ -121,7 +121,7 @@ type caseView struct {
 }
 
 func (v caseView) refs() []governance.Ref {
-	refs := []governance.Ref{memberRef(v.Holder), governance.RefTo("version", v.Version)}
+	refs := []governance.Ref{memberRef(v.Holder), governance.RefTo("version", v.Version), nodeRef(v.Node), memberRef(v.Owner), governance.Ref(v.About)}
 	for _, f := range v.Flags {
 		refs = append(refs, memberRef(f.Member))
 	}
@@ -142,14 +142,18 @@ func (v caseView) page() webpages.CasePage {
 			{Label: "Detection", Value: ui.Plain("by members, not automated")},
 		},
 	}
-	v.texts(&p)
+	if v.Kind == moderation.OnHeldUpdate {
+		v.held(&p)
+	} else {
+		v.texts(&p)
+	}
 	switch {
 	case v.Decision != nil:
 		p.Decisions = []webpages.CaseDecision{v.decision()}
 	case v.mine():
 		p.Claim = &webpages.CaseClaim{Until: v.Until.UTC().Format("15:04:05 UTC"), RenewOp: newOperation(), ReleaseOp: newOperation()}
 		p.Decide = v.decide()
-	case v.moderates && v.Holder == 0 && !v.Reported:
+	case v.moderates && v.Holder == 0 && !v.Reported && !v.owns():
 		p.Claim = &webpages.CaseClaim{Free: true, Until: policies.Period(v.inForce.Duration(policies.CaseClaim)) + " have passed", RenewOp: newOperation()}
 	}
 	return p
@@ -167,6 +171,8 @@ func (v caseView) state() ui.Rich {
 		return nil
 	case v.Holder != 0:
 		return ui.Cat(link(memberRef(v.Holder), v.names), ui.Plain(" holds this case until "+v.Until.UTC().Format("15:04 UTC")+"."))
+	case v.owns():
+		return ui.Cat(ui.Plain("This case is about your node. Say on its "), ui.Link("talk page", href.CaseTalk(int64(v.ID))), ui.Plain(" what happened; another moderator decides."))
 	case v.Reported:
 		return ui.Plain("You reported this answer. Another moderator decides about it.")
 	case v.moderates:
@@ -206,7 +212,11 @@ func (v caseView) decide() *webpages.CaseDecide {
 		d.Clause.Value = v.Clause
 	}
 	d.Clause.Items = append(d.Clause.Items, ui.Option{Value: "", Label: "none applies"})
-	for i, a := range moderation.Actions() {
+	if v.Kind == moderation.OnHeldUpdate {
+		d.Lead, d.Clause.Value = "The decision and its reasons are public.", ""
+		d.Clause.Items = d.Clause.Items[len(d.Clause.Items)-1:]
+	}
+	for i, a := range moderation.ActionsOn(v.Kind) {
 		d.Action.Items = append(d.Action.Items, ui.Option{Value: a.Value, Label: a.Label, Description: a.Description, AccessKey: fmt.Sprint(i + 1)})
 	}
 	return d
@@ -214,7 +224,7 @@ func (v caseView) decide() *webpages.CaseDecide {
 
 func (v caseView) decision() webpages.CaseDecision {
 	title := v.Decision.Action
-	for _, a := range moderation.Actions() {
+	for _, a := range moderation.ActionsOn(v.Kind) {
 		if a.Value == v.Decision.Action {
 			title = a.Label
 		}

@@ -111,6 +111,9 @@ func (s *Site) showNode(r *http.Request, n nodes.Node, name ui.Input, status int
 	if v.strata, err = s.strataOfNode(r.Context(), n.ID); err != nil {
 		return answer{}, err
 	}
+	if v.cases, err = s.Moderation.OfNode(r.Context(), n.ID, 0, v.now); err != nil {
+		return answer{}, err
+	}
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{governance.RefTo(governance.RefNode, n.ID)}, Limit: 20}); err != nil {
 		return answer{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/governance/nodes"
 	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/rounds"
@@ -119,6 +120,7 @@ type nodeView struct {
 	parts    []rounds.NodePart
 	manifest corpus.Manifest
 	strata   []ui.Fact
+	cases    []moderation.Case
 	changes  []audit.Change
 	names    map[governance.Ref]string
 	site     string
@@ -127,7 +129,7 @@ type nodeView struct {
 
 func (v nodeView) page() pages.NodePage {
 	p := pages.NodePage{
-		Chrome: v.chrome, Lead: ui.Cat(ui.Plain("A node of "), link(memberRef(v.Owner), v.names), ui.Plain(". Its text stays on it; what leaves can reveal parts of it.")),
+		Chrome: v.chrome, Lead: ui.Cat(ui.Plain("A node of "), link(memberRef(v.Owner), v.names), ui.Plain(". Its text stays on it; what leaves can reveal parts of it."), heldCases(v.cases)),
 		Infobox: v.infobox(), Changes: changeLines(v.changes, v.names),
 	}
 	for _, r := range v.parts {
@@ -197,7 +199,7 @@ func (v nodeView) infobox() ui.Infobox {
 	}
 	box := ui.Infobox{Caption: v.Name, Groups: []ui.FactGroup{{Facts: facts}, {Title: "Reports", Facts: []ui.Fact{
 		{Label: "Taken", Value: ui.Plain(ui.Count(v.Accepted))}, {Label: "Too late", Value: ui.Plain(ui.Count(v.Late))},
-		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))},
+		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))}, {Label: "Valid in a row", Value: ui.Plain(ui.Count(v.Valid))},
 	}}}}
 	if m := v.manifest; !m.Root.IsZero() {
 		box.Groups = append(box.Groups, ui.FactGroup{Title: "What it holds", Facts: []ui.Fact{

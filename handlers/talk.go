@@ -25,6 +25,7 @@ func (s *Site) talkRoutes(r chi.Router) {
 		"/proposals/{id}/talk": s.proposalTalk,
 		"/elections/{id}/talk": s.electionTalk,
 		"/members/{id}/talk":   s.memberTalk,
+		"/cases/{id}/talk":     s.caseTalk,
 	} {
 		r.Get(path, s.page(s.talkOf(subject)))
 		r.Post(path, s.page(s.talkStart(subject)))

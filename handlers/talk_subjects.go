@@ -6,6 +6,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/elections"
+	"codeberg.org/althing/althing/governance/moderation"
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
@@ -72,6 +73,9 @@ func (s *Site) discussionOf(ctx context.Context, on governance.Ref) (discussed, 
 		}
 		c := electionChrome(e, href.ElectionTalk(id), 0)
 		return titled(on, c, href.Election(id), href.ElectionTalk(id)), nil
+	case moderation.RefCase:
+		c, err := s.Moderation.Get(ctx, governance.CaseID(id), 0, s.now())
+		return aboutCase(c.ID), err
 	case governance.RefMember:
 		m, err := s.Members.ByID(ctx, governance.MemberID(id))
 		c := layout.Chrome{Title: m.Name, Section: href.Members(), Views: []layout.Tab{{Text: "Member", Href: href.Member(id)}, {Text: "Talk", Href: href.MemberTalk(id), Current: true}}}

@@ -55,6 +55,9 @@ func Cases(view string) string { return query("/cases", "view", view) }
 // Case is one flagged answer.
 func Case(id int64) string { return at("/cases", id, "") }
 
+// CaseTalk is the discussion of a case.
+func CaseTalk(id int64) string { return at("/cases", id, "/talk") }
+
 // CaseClaim takes, renews or releases a case; POST.
 func CaseClaim(id int64) string { return at("/cases", id, "/claim") }
 
