@@ -90,7 +90,7 @@ func finished(d proposals.Decision, outcome string) func(context.Context, *audit
 func (p *platform) nodeAPI() http.Handler {
 	s := p.stores
 	api := nodeapi.New(nodeapi.Config{
-		Nodes: s.Nodes, Work: workers.Uploads{Store: s.Rounds, Blobs: s.Blobs, Keys: p.keys, Cases: s.Moderation}, Corpus: s.Corpus, Blobs: s.Blobs,
+		Nodes: s.Nodes, Work: workers.Uploads{Store: s.Rounds, Blobs: s.Blobs, Keys: p.keys}, Corpus: s.Corpus, Blobs: s.Blobs,
 		Uploads: p.uploads, Server: p.keys.Server, LogKey: p.keys.LogKey, Split: p.keys.Split, Now: now, Log: p.log,
 	})
 	p.tasks = append(p.tasks, api.Run)
