@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// speeches are n roles of three speeches, the last of which tests.
+func speeches(n int) string {
+	var b strings.Builder
+	for i := range n {
+		for k := range 5 {
+			fmt.Fprintf(&b, "ROLE %d:\n%s\n\n", i, strings.Repeat(fmt.Sprintf("What says the wind of %d and %d? ", i%3, k), 3))
+		}
+	}
+	return b.String()
+}
+
+func TestRolesOf(t *testing.T) {
+	roles, err := rolesOf(speeches(21) + "SILENT:\nAye.\n\nno role at all\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(roles) != 21 || roles[0].name != "ROLE 0" || roles[1].name != "ROLE 1" || roles[2].name != "ROLE 10" {
+		t.Errorf("%d roles, from %q, %q; want 21 by name without the one of a word", len(roles), roles[0].name, roles[2].name)
+	}
+	r := roles[0]
+	if got := r.train.len(); got != (4*93+3)/window {
+		t.Errorf("trains on %d windows, want %d of the first four speeches", got, (4*93+3)/window)
+	}
+	if r.train.tokens[1] != r.train.targets[0] || string(rune(r.train.tokens[0])) != "W" {
+		t.Errorf("the first window begins with %d and goes on with %d", r.train.tokens[0], r.train.targets[0])
+	}
+	if got := tests(roles, 5).len(); got < 4 || got > 5 {
+		t.Errorf("tested on %d windows, want at most 5", got)
+	}
+	if _, err := rolesOf(speeches(3)); err == nil {
+		t.Error("a text of three roles was taken")
+	}
+}
+
+func TestShuffledIsAPermutationOfTheSeed(t *testing.T) {
+	a, b := shuffled(50, 1, 2), shuffled(50, 1, 2)
+	seen := map[int]bool{}
+	for i := range a {
+		seen[a[i]] = true
+		if a[i] != b[i] {
+			t.Fatalf("place %d is %d and then %d", i, a[i], b[i])
+		}
+	}
+	if len(seen) != 50 || fmt.Sprint(a) == fmt.Sprint(shuffled(50, 2, 2)) || fmt.Sprint(a) == fmt.Sprint(shuffled(50, 1, 3)) {
+		t.Errorf("%d different places; another seed or epoch must give another order", len(seen))
+	}
+}
+
+// A round of the whole study: more local work brings more, and what is
+// written holds the figures.
+func TestRoundsStudy(t *testing.T) {
+	roles, err := rolesOf(speeches(20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := roundsStudy{target: .99, most: 4, share: 50, tested: 16, seed: 1}
+	curves, err := s.run(roles, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := func(c curve) float64 { return c.accuracy[len(c.accuracy)-1] }
+	if len(curves) != 3 || end(curves[2]) <= end(curves[0]) || end(curves[2]) <= curves[2].accuracy[0] {
+		t.Fatalf("after 4 rounds %+v; want FedAvg with five epochs ahead of FedSGD", curves)
+	}
+	again, err := s.run(roles, io.Discard)
+	if err != nil || fmt.Sprint(again) != fmt.Sprint(curves) {
+		t.Errorf("the study gives %+v again, %v", again, err)
+	}
+	var out bytes.Buffer
+	writeRounds(&out, s, len(roles), []curve{{arm: "FedSGD", rate: 1, accuracy: []float64{0, .5}, reached: 40}, {arm: "FedAvg", rate: 1, accuracy: []float64{0, .5}, reached: 5}, curves[2]})
+	for _, want := range []string{"| FedAvg | 1 | 5 | 8.0× |", "| not in 4 ("} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("table has no %q:\n%s", want, out.String())
+		}
+	}
+	path := filepath.Join(t.TempDir(), "rounds.svg")
+	if err := drawRounds(path, s, curves); err != nil {
+		t.Fatal(err)
+	}
+	if svg, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(svg, []byte(`<svg xmlns="http://www.w3.org/2000/svg"`)) || !bytes.Contains(svg, []byte("FedAvg, E = 5")) {
+		t.Errorf("figure: %v\n%.300s", err, svg)
+	}
+}
+
+func TestHostileStudy(t *testing.T) {
+	roles, err := rolesOf(speeches(24))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := hostileStudy{before: 20, rounds: 2, steps: 3, tested: 8, seed: 1}
+	clean, under, err := s.run(roles, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(under) != 12 || math.IsNaN(clean.trimmed) || clean.attack != "none" {
+		t.Fatalf("%d attacks beside %+v, want 12", len(under), clean)
+	}
+	for _, o := range under {
+		if change := math.Abs(o.trimmed/clean.trimmed - 1); change > .05 {
+			t.Errorf("%s changes the loss by %.1f %% under hostile weather", o.attack, 100*change)
+		}
+		if o.attack == "scaled-100" && o.mean < 1.1*clean.mean {
+			t.Errorf("the plain mean withstood %s: %.3f beside %.3f; then the study shows nothing", o.attack, o.mean, clean.mean)
+		}
+	}
+	var out bytes.Buffer
+	writeHostile(&out, s, clean, append(under, outcome{attack: "x", trimmed: 1, mean: broken}))
+	if !strings.Contains(out.String(), "no model left") || !strings.Contains(out.String(), "| sign-flip |") {
+		t.Errorf("table:\n%s", out.String())
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte(speeches(20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{nil, {"rounds"}, {"rounds", "--text", path + "no"}, {"what", "--text", path}} {
+		if err := run(args); err == nil {
+			t.Errorf("run %q was taken", args)
+		}
+	}
+}
