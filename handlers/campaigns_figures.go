@@ -8,7 +8,6 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training/corpus"
-	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/recipes"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/web/layout"
@@ -142,8 +141,8 @@ func (v campaignView) floors() ui.Rich {
 	}
 	lead := ui.Cat(ui.Plain(fmt.Sprintf("In each round at least %d of every %s that is present is asked (", s.Floor, s.Strata)), termLink("diverse", "strata"),
 		ui.Plain("). Records are rounded, and a node may count in several rows."))
-	for _, l := range corpus.Lacks(s, v.there) {
-		lead = ui.Cat(lead, ui.Bold(fmt.Sprintf(" Lacking: %s, %d of %d.", stratumName(l.Value), l.Nodes, l.Floor)))
+	if lacks := lackText(corpus.Lacks(s, v.there), s.Strata); lacks != "" {
+		lead = ui.Cat(lead, ui.Bold(" The campaign lacks "+lacks+"."))
 	}
 	return lead
 }
@@ -164,23 +163,13 @@ func (v campaignView) stratumTable(kind, caption, column string, found map[strin
 		t.Note = fmt.Sprintf("floor %d", v.Recipe.Selection.Floor)
 	}
 	for _, s := range list {
-		cells := []ui.Cell{{Text: ui.Plain(stratumName(s.value))}}
+		cells := []ui.Cell{{Text: ui.Plain(stratumWord(kind, s.value))}}
 		for _, n := range []int64{s.there, s.asked, s.trained, s.record} {
 			cells = append(cells, ui.Cell{Text: ui.Plain(ui.Count(n))})
 		}
 		t.Rows = append(t.Rows, ui.Row{Cells: cells})
 	}
 	return t
-}
-
-func stratumName(value string) string {
-	switch value {
-	case protocol.StratumOther:
-		return "other"
-	case protocol.NotSaid:
-		return "not said"
-	}
-	return value
 }
 
 // progress is a row for every round that has ended.

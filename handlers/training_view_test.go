@@ -72,7 +72,7 @@ func TestCampaignPageShowsEveryRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := rendered(t, pages.Campaign(shown))
-	wants(t, page, "By language", "Lacking: se, 1 of 2", "1,200", "runs on battery", "asked no more", "3 left", "attic</a> held", "1 held for people",
+	wants(t, page, "By language", "The campaign lacks se (1 of 2 nodes).", "1,200", "runs on battery", "asked no more", "3 left", "attic</a> held", "1 held for people",
 		"/glossary#krum", "withstands 1 hostile", "3.30 MB; as float32 they would have taken 13.20 MB: 25 % were sent")
 	wants(t, page, "1.0000", "1.2984", "the loss rose from 0.693147", "three attempts failed", "<svg", "stopped", "2 minutes")
 	points := v.loss().Series[0].Points

@@ -29,6 +29,7 @@ func Unfit(r protocol.Recipe) []Conflict {
 		{r.Selection.Strata != "" && r.Selection.Floor == 0, Conflict{"selection.floor", "Floors are to be counted by " + r.Selection.Strata + ", and there is none.", "Write 1 to ask one node of each, or choose no strata."}},
 		{r.Selection.Rule == protocol.Diverse && r.Selection.Strata == "", Conflict{"selection.strata", "A draw from strata needs to know by what nodes are told apart.", "Choose language, domain, licence, region or hardware, or draw uniformly."}},
 		{r.Privacy.On() && protocol.Number(r.Privacy.Noise, 0) <= 0, Conflict{"privacy.noise", "Privacy needs noise.", "2 is much for few members and little for thousands; begin there."}},
+		{r.Privacy.On() && r.Public, Conflict{"public", "A public campaign publishes every update, and privacy would hide them.", "Choose one of the two."}},
 		{r.Privacy.On() && r.Privacy.Clip == "", Conflict{"privacy.clip", "Privacy needs the length to which each member's update is clipped.", "Begin with the usual length of an update, or 0.5."}},
 		{r.Privacy.On() && r.Privacy.Delta == "", Conflict{"privacy.delta", "Privacy needs a δ.", "0.00001 is usual: well below one in the number of members."}},
 		{r.Privacy.On() && r.Privacy.Ceiling == "", Conflict{"privacy.ceiling", "Privacy needs a ceiling of ε, at which a member is asked no more.", "10 is weak but measurable, 1 is strong."}},

@@ -31,6 +31,7 @@ func TestUnfit(t *testing.T) {
 		{"no share", "thin-lines", func(r *protocol.Recipe) { r.Up.Share = 0 }, "up.share", "twentieth"},
 		{"strata without floor", "small-steady", func(r *protocol.Recipe) { r.Selection.Strata = "language" }, "selection.floor", "Write 1"},
 		{"no noise", "private", func(r *protocol.Recipe) { r.Privacy.Noise = "0" }, "privacy.noise", "needs noise"},
+		{"public and private", "private", func(r *protocol.Recipe) { r.Public = true }, "public", "one of the two"},
 		{"no clip", "private", func(r *protocol.Recipe) { r.Privacy.Clip = "" }, "privacy.clip", "0.5"},
 		{"no δ", "private", func(r *protocol.Recipe) { r.Privacy.Delta = "" }, "privacy.delta", "0.00001"},
 		{"no ceiling", "private", func(r *protocol.Recipe) { r.Privacy.Ceiling = "" }, "privacy.ceiling", "asked no more"},

@@ -65,6 +65,30 @@ func (b *Tab) Sideways() string {
 	return wide
 }
 
+// Hold reports what axe finds on the present page in every look, and what
+// scrolls to the side: for pages that answer a form and have no address.
+func (b *Tab) Hold() {
+	b.t.Helper()
+	for _, l := range Looks {
+		b.Wear(l)
+		b.Shot("hold-" + l.Name + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(b.At()))
+		b.report(l)
+	}
+	b.Wear(Looks[0])
+}
+
+// report tells what is wrong with the present page in a look.
+func (b *Tab) report(l Look) {
+	b.t.Helper()
+	faults := b.Faults(l)
+	if wide := b.Sideways(); wide != "" {
+		faults = append(faults, wide)
+	}
+	for _, f := range faults {
+		b.t.Errorf("%s, %s: %s", b.At(), l.Name, f)
+	}
+}
+
 // Inspect opens pages in every look and reports what axe finds and what
 // scrolls to the side.
 func (b *Tab) Inspect(paths ...string) {
@@ -74,13 +98,7 @@ func (b *Tab) Inspect(paths ...string) {
 		for _, path := range paths {
 			b.Visit(path)
 			b.Shot("page-" + l.Name + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(path))
-			faults := b.Faults(l)
-			if wide := b.Sideways(); wide != "" {
-				faults = append(faults, wide)
-			}
-			for _, f := range faults {
-				b.t.Errorf("%s, %s: %s", path, l.Name, f)
-			}
+			b.report(l)
 		}
 	}
 	b.Wear(Looks[0])

@@ -110,6 +110,14 @@ func (b *Tab) Fill(values ...string) {
 	}
 }
 
+// Value is what a field of the page holds.
+func (b *Tab) Value(name string) string {
+	b.t.Helper()
+	value := ""
+	b.Run("read "+name, chromedp.Value(fmt.Sprintf(`main [name=%q]`, name), &value, chromedp.ByQuery))
+	return value
+}
+
 // Press clicks what a selector finds and waits for the page that answers.
 func (b *Tab) Press(selector string) {
 	b.t.Helper()

@@ -85,7 +85,7 @@ func figures(p *pages.CampaignPage) {
 	language.Note = "floor 2"
 	p.Draws, p.Checks, p.CheckLead = draws(), found(), "129 updates were checked in this campaign: 7 clipped, 0 lowered in weight, 2 held for people to look at, 0 rejected. Nothing is dropped in silence."
 	p.Strata = []ui.Table{language, stratum("hardware", "By hardware", "Machine", cells("laptop", "10", "7", "9", "60,300"), cells("gpu", "7", "5", "7", "21,300"))}
-	p.StrataLead = ui.Cat(say("In each round at least 2 of every language that is present is asked ("), ui.Link("Selection by strata", href.Glossary("diverse")), say("). Records are rounded, and a node may count in several rows."), ui.Bold(" Lacking: Northern Sámi, 1 of 2."))
+	p.StrataLead = ui.Cat(say("In each round at least 2 of every language that is present is asked ("), ui.Link("Selection by strata", href.Glossary("diverse")), say("). Records are rounded, and a node may count in several rows."), ui.Bold(" The campaign lacks Northern Sámi (1 of 2 nodes)."))
 	p.Privacy = ui.Cat(ui.Link("Differential privacy", href.Glossary("dp")), say(" bounds what the published weights reveal of any one member: each takes part in 41 rounds at most, so that ε stays at or below 10 at δ = 0.00001."))
 	p.Spent = []ui.Row{
 		{Cells: []ui.Cell{{Text: ui.Link("Ragnhild S.", href.Member(2))}, {Text: say("12")}, {Text: say("5.141")}, {Meter: true, Share: 29}, {Chip: ui.Chip{Text: "29 left"}}}},
