@@ -154,7 +154,6 @@ var added = []arrow{
 	{"training/study", "training/optim", "the program that repeats published findings with the rules of campaigns"},
 	{"training/study", "training/robust", "the program that repeats published findings with the rules of campaigns"},
 	{"training/study", "training/robust/attacks", "the program that repeats published findings with the rules of campaigns"},
-	{"training/study", "web/plot", "the program that repeats published findings with the rules of campaigns"},
 	{"workers/demo", "training/founding/gosource", "writes the texts that its nodes hold; gosource imports nothing of ours"},
 	{"web/layout", "static", "links style sheets by their hashed names"},
 	{"web/pages", "static", "a printed certificate carries the logo by its hashed name"},

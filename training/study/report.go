@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"strconv"
-
-	"codeberg.org/althing/althing/web/plot"
+	"strings"
 )
 
 func writeRounds(out io.Writer, s roundsStudy, roles int, curves []curve) {
@@ -27,36 +25,44 @@ func writeRounds(out io.Writer, s roundsStudy, roles int, curves []curve) {
 	}
 }
 
-// inks are those of the site's style sheet in print, so that a figure stands
-// by itself.
-const inks = `<style>text{font:11px sans-serif;fill:#404244}.p-line{fill:none;stroke:#36c;stroke-width:2}.p-line--2{stroke:#a4641c;stroke-dasharray:6 3}` +
-	`.p-line--3{stroke:#177860;stroke-dasharray:2 3}.p-grid{stroke:#dadde3}.p-axis{stroke:#72777d}.p-limit{stroke:#202122;stroke-dasharray:5 4}` +
-	`.p-dot{fill:#36c}.p-dot--2{fill:#a4641c}.p-dot--3{fill:#177860}.p-end{text-anchor:end}.p-mid{text-anchor:middle}.p-bold{font-weight:700}</style>`
+// The figure: a drawing of 640 by 360 units with an axis of rounds by powers of
+// ten and one of accuracy in per cent.
+const (
+	left, right, top, bottom = 60.0, 470.0, 20.0, 310.0
+	style                    = `text{font:12px sans-serif;fill:#404244}path{fill:none;stroke-width:2}.grid{stroke:#dadde3;stroke-width:1}.c0{stroke:#36c}` +
+		`.c1{stroke:#a4641c;stroke-dasharray:6 3}.c2{stroke:#177860;stroke-dasharray:2 3}.limit{stroke:#202122;stroke-width:1;stroke-dasharray:5 4}`
+)
 
-// drawRounds writes accuracy against the logarithm of the round.
+// drawRounds writes accuracy against the logarithm of the round, the name of
+// each arm at the end of its line.
 func drawRounds(path string, s roundsStudy, curves []curve) error {
-	f := plot.LineOf{
-		ID: "rounds", Title: "Accuracy by round, FedSGD against FedAvg", Desc: "More local work needs fewer rounds.",
-		XLabel: "log₁₀ of the round", YLabel: "Share of next bytes guessed, per cent", Places: 0,
-		Limits: []plot.Limit{{Y: 100 * s.target, Name: "target"}},
-	}
+	decades, most := 1.0, s.target
 	for _, c := range curves {
-		line := plot.Series{Name: c.arm}
-		last := -1.0
-		for round, a := range c.accuracy {
-			if x := math.Log10(float64(max(round, 1))); round > 0 && (x-last > .02 || round == len(c.accuracy)-1) {
-				line.Points, last = append(line.Points, plot.Point{X: x, Y: 100 * a}), x
-			}
-		}
-		f.Series = append(f.Series, line)
+		decades = max(decades, math.Ceil(math.Log10(float64(len(c.accuracy)))))
+		most = max(most, c.accuracy[len(c.accuracy)-1])
 	}
+	x := func(round int) float64 { return left + (right-left)*math.Log10(float64(round))/decades }
+	y := func(share float64) float64 { return bottom - (bottom-top)*share/most/1.05 }
 	var b bytes.Buffer
-	if err := plot.Line(f).Render(context.Background(), &b); err != nil {
-		return err
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" role="img"><title>Accuracy by round, FedSGD against FedAvg</title><style>%s</style>`, style)
+	for d := range int(decades) + 1 {
+		at := math.Pow10(d)
+		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="328" text-anchor="middle">%g</text>`, x(int(at)), top, bottom, x(int(at)), at)
 	}
-	svg := bytes.Replace(b.Bytes(), []byte("<svg "), []byte(`<svg xmlns="http://www.w3.org/2000/svg" `), 1)
-	svg = bytes.Replace(svg, []byte("<title"), []byte(inks+"<title"), 1)
-	return os.WriteFile(path, append(svg, '\n'), 0o644)
+	for share := 0.0; share <= most; share += .1 {
+		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fH%.1f"/><text x="52" y="%.1f" text-anchor="end">%.0f %%</text>`, left, y(share), right, y(share)+4, 100*share)
+	}
+	fmt.Fprintf(&b, `<path class="limit" d="M%.1f %.1fH%.1f"/><text x="%.1f" y="350" text-anchor="middle">round</text>`, left, y(s.target), right, (left+right)/2)
+	for i, c := range curves {
+		var line strings.Builder
+		for round := 1; round < len(c.accuracy); round++ {
+			fmt.Fprintf(&line, "%c%.1f %.1f", "ML"[min(round-1, 1)], x(round), y(c.accuracy[round]))
+		}
+		last := len(c.accuracy) - 1
+		fmt.Fprintf(&b, `<path class="c%d" d="%s"/><text x="%.1f" y="%.1f">%s</text>`, i, line.String(), x(last)+6, y(c.accuracy[last])+14*float64(i), c.arm)
+	}
+	b.WriteString("</svg>\n")
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 func writeHostile(out io.Writer, s hostileStudy, clean outcome, under []outcome) {
