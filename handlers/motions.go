@@ -169,7 +169,9 @@ func (s *Site) motionFields(kind string, values func(MotionForm) map[string]stri
 		if kind == "" || kind == f.Kind {
 			in.err = err
 		}
-		motions = append(motions, in.motion())
+		m := in.motion()
+		m.Other = kind != "" && kind != f.Kind
+		motions = append(motions, m)
 	}
 	return options, motions
 }

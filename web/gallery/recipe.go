@@ -10,7 +10,7 @@ import (
 // recipes are the form of a decision to train, and the glossary that it leads to.
 func recipes() []Entry {
 	fresh, wrong, preview := trainingForm(), trainingForm(), trainingForm()
-	m := &wrong.Fields[0]
+	m := &wrong.Fields[1]
 	m.Open = true
 	m.Parts[1].Fields[1].Choice.Value = "multikrum"
 	m.Parts[1].Fields[2].Text.Input = ui.Input{Value: "6", Problem: "Multi-Krum can withstand 6 hostile members only among 15 or more, and a round may go on with 12. Take the trimmed mean or the geometric median, which need fewer."}
@@ -52,7 +52,7 @@ func trainingForm() pages.ProposalFormPage {
 	}
 	base := line("base", "Begin from the weights", "Digest of a published version; the one that is served now is filled in.", "ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96")
 	base.Wide = true
-	p.Fields = []pages.ProposalMotion{{
+	p.Fields = []pages.ProposalMotion{{Kind: "policy", Label: "Change policies", Other: true, Parts: []pages.ProposalPart{{Fields: []pages.ProposalField{{Area: true, Wide: true, Text: ui.TextInput{ID: "policy.changes", Label: "New values"}}}}}}, {
 		Kind: "train", Label: "Train the model", Filled: "hostile-weather",
 		Note: ui.Cat(say("A recipe says how. Take the preset that is nearest to your community. "), ui.Link("The glossary explains every word", href.Glossary("")), say(".")),
 		Presets: ui.Options{ID: "train.preset", Label: "Preset", Value: "hostile-weather", Items: []ui.Option{
