@@ -95,6 +95,9 @@ type manifestUpdate struct {
 	Examples int64             `json:"examples"`
 	Weight   int64             `json:"weight"`
 	Manifest training.Digest   `json:"manifest"`
+	Outcome  string            `json:"outcome,omitempty"` // of the checks
+	Scale    string            `json:"scale,omitempty"`   // factor of a clipped update
+	Divisor  int64             `json:"divisor,omitempty"` // of its weight
 }
 
 func (s *Site) roundManifest(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +115,7 @@ func (s *Site) roundManifest(w http.ResponseWriter, r *http.Request) {
 		m.Checkpoint = v.Checkpoint.Hex()
 	}
 	for _, u := range v.updates {
-		m.Updates = append(m.Updates, manifestUpdate{u.Node, u.Digest, u.Examples, u.Weight, u.Manifest})
+		m.Updates = append(m.Updates, manifestUpdate{u.Node, u.Digest, u.Examples, u.Weight, u.Manifest, u.Outcome, u.Scale, u.Divisor})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	out := json.NewEncoder(w)
