@@ -173,6 +173,8 @@ var added = []arrow{
 	{"handlers", "training/protocol", "reads the form of a recipe into the form in which it is decided"},
 	{"workers", "training/recipes", "tells what a round spent of a member's privacy"},
 	{"workers/torch", "training/safetensors", "hands models to the external trainer and reads what it leaves"},
+	{"workers", "workers/torch", "measures the replay of an update that an external trainer computed"},
+	{"workers", "training/localdata", "reads what a node's owner shares of a round"},
 	{"workers", "training/protocol", "signs assignments and reads reports"},
 }
 

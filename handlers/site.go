@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 	"codeberg.org/althing/althing/handlers/localidp"
 	"codeberg.org/althing/althing/handlers/nodeapi"
 	"codeberg.org/althing/althing/handlers/session"
+	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/corpus"
 	"codeberg.org/althing/althing/training/models"
@@ -66,6 +68,14 @@ type Stores struct {
 	Unlearning *unlearning.Store
 	Blobs      blobs.Store
 	Completer  *complete.Completer
+	Archives   RoundArchives
+}
+
+// RoundArchives makes the archive from which anyone who may read the updates of
+// a round computes it again: in plain where recipient is "", else with updates
+// encrypted to it.
+type RoundArchives interface {
+	Prepare(ctx context.Context, round training.RoundID, recipient string) (write func(io.Writer) error, err error)
 }
 
 // Site answers browsers.

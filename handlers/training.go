@@ -39,6 +39,7 @@ func (s *Site) trainingRoutes(r chi.Router) {
 // events, files of any size.
 func (s *Site) longRoutes(r chi.Router) {
 	r.Get("/campaigns/{id}/events", s.campaignEvents)
+	r.Get("/rounds/{id}/archive.zip", s.roundArchive)
 	r.Get("/versions/{id}/model.safetensors", s.versionWeights)
 	r.Get("/versions/{id}/tokenizer.json", s.versionTokenizer)
 	r.Get("/versions/{id}/folder.zip", s.versionFolder)

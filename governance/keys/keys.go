@@ -88,12 +88,15 @@ func (r *Ring) openLog(origin string) error {
 	return nil
 }
 
+// ErrDestroyed says that a contributor's updates were forgotten for good.
+var ErrDestroyed = errors.New("it was destroyed")
+
 // Contributor returns the age identity under which a contributor's updates
 // are stored, made at first use. It is gone for ever after Destroy.
 func (r *Ring) Contributor(member int64) (*age.X25519Identity, error) {
 	name := contributorFile(member)
 	if _, err := os.Stat(filepath.Join(r.dir, name+".destroyed")); err == nil {
-		return nil, fmt.Errorf("key of contributor %d was destroyed", member)
+		return nil, fmt.Errorf("key of contributor %d: %w", member, ErrDestroyed)
 	}
 	return r.identity(name)
 }

@@ -35,7 +35,7 @@ func commands() []command {
 		{"serve", "serve [--dir DIR] [--addr ADDR] [--url URL]      run the platform (what no arguments do)", serve},
 		{"demo", "demo [--exit] [--json FILE] [--data DIR]         play a community's whole life, then serve it", playDemo},
 		{"node", "node join|preview|run|complete|adapt …           lend this machine to a community", node},
-		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says; or verify promise FILE --log URL", verify},
+		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says; or verify promise FILE --log URL; or verify round --id N ARCHIVE", verify},
 		{"tally", "tally FILE.blt [--rule RULE] [--lot 3,1,2]       count an election again", count},
 		{"bench", "bench train …                                     measure this machine at the platform's work", bench},
 		{"migrate", "migrate [--dir DIR]                              bring the database to this version", migrate},

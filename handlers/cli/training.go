@@ -47,6 +47,7 @@ func (p *platform) openTraining(ctx context.Context) error {
 	s.Models = models.New(p.trail, p.pool)
 	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now, Choose: workers.Choose})
 	s.Completer = complete.New(s.Models, folder, now)
+	s.Archives = workers.Archives{Training: workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: folder, Keys: p.keys}, Log: p.reader}
 	s.Unlearning = unlearning.New(p.trail, p.pool, s.Rounds)
 	p.tasks = append(p.tasks, func(ctx context.Context) error {
 		s.Rounds.Hub().Listen(ctx, p.pool, nil)

@@ -14,6 +14,7 @@ import (
 
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/translog"
+	"codeberg.org/althing/althing/training"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -23,6 +24,9 @@ func verify(ctx context.Context, t Terminal, args []string) error {
 	set := flags("verify", t)
 	key := set.String("key", "", "the log's public key, name+hash+key; asked of the log itself if empty")
 	log := set.String("log", "", "promise: the log in which the entry must be, URL or ARCHIVE")
+	round := set.Int64("id", 0, "round: its number")
+	identity := set.String("identity", "", "round: file with the auditor's age key, where updates are encrypted")
+	shard := set.String("shard", "", "round: file that a node's owner shared (node share), to train that update again")
 	rest, err := parse(set, args)
 	switch {
 	case err != nil:
@@ -32,8 +36,10 @@ func verify(ctx context.Context, t Terminal, args []string) error {
 		return err
 	case len(rest) == 2 && rest[0] == "promise" && *log != "":
 		return verifyPromise(ctx, t.Out, rest[1], *log, *key, time.Now())
+	case len(rest) == 2 && rest[0] == "round" && *round > 0:
+		return verifyRound(ctx, t.Out, roundToVerify{id: training.RoundID(*round), source: rest[1], key: *key, identity: *identity, shard: *shard})
 	}
-	return fmt.Errorf("%w: say “verify log URL”, “verify log ARCHIVE” or “verify promise FILE --log URL”", errUsage)
+	return fmt.Errorf("%w: say “verify log URL”, “verify log ARCHIVE”, “verify promise FILE --log URL” or “verify round --id N URL”", errUsage)
 }
 
 // openedLog is a log that can be read, and the key that must have signed it.

@@ -141,6 +141,12 @@ func (w *whole) serve(ctx context.Context) {
 // member was shown, and lets it run.
 func (w *whole) machine(ctx context.Context, owner governance.MemberID, text string) {
 	w.t.Helper()
+	w.machineWith(ctx, owner, text, agent.Limits{Threads: 1})
+}
+
+// machineWith is machine with limits of its own; it returns the node's folder.
+func (w *whole) machineWith(ctx context.Context, owner governance.MemberID, text string, limits agent.Limits) (dir string) {
+	w.t.Helper()
 	token, err := protocol.NewToken(rand.Reader, w.Server.Public().(ed25519.PublicKey), 0)
 	if err != nil {
 		w.t.Fatal(err)
@@ -150,17 +156,18 @@ func (w *whole) machine(ctx context.Context, owner governance.MemberID, text str
 		w.t.Fatal(err)
 	}
 	token.ID = issued.ID
-	dir := filepath.Join(w.t.TempDir(), "node")
+	dir = filepath.Join(w.t.TempDir(), "node")
 	err = agent.Join(ctx, agent.JoinOptions{Dir: dir, URL: w.url, Token: strings.NewReader(token.Text()), Out: io.Discard})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.all.Go(func() {
-		err := agent.Run(ctx, agent.Options{Dir: dir, Folder: text, Out: w, Wait: 5 * time.Second, Limits: &agent.Limits{Threads: 1}})
+		err := agent.Run(ctx, agent.Options{Dir: dir, Folder: text, Out: w, Wait: 5 * time.Second, Limits: &limits})
 		if err != nil {
 			w.t.Errorf("machine of member %d: %v", owner, err)
 		}
 	})
+	return dir
 }
 
 // until waits for what the platform does by itself.

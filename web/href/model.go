@@ -46,6 +46,10 @@ func Round(id int64) string { return at("/rounds", id, "") }
 // RoundManifest is the round as JSON: cohort, digests, recipe.
 func RoundManifest(id int64) string { return at("/rounds", id, "/manifest.json") }
 
+// RoundArchive is all that a round's result follows from, as a zip file for
+// those who may read its updates.
+func RoundArchive(id int64) string { return at("/rounds", id, "/archive.zip") }
+
 // Corpus lists the manifests of what nodes hold: roots and counts, no text.
 func Corpus() string { return "/corpus" }
 

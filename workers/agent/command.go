@@ -24,6 +24,7 @@ node run --public --text FOLDER               the same, and say that all of the 
 node run                                      train on what sources.json in the node's folder names: folders, git, issues, chats, mail
 node complete --prompt TEXT                   continue a text with the model downloaded last, offline
 node adapt --text FOLDER                      train an adapter for yourself, which stays here; then complete --adapter mine
+node share --round N --out FILE               write what a round was trained on, for anyone who wants to train it again; public text only
 
 Each takes --dir FOLDER, where the node keeps its key and what it must remember.
 `
@@ -35,14 +36,14 @@ type Terminal struct {
 }
 
 // Command runs one of the commands of the node program: join, preview, run,
-// complete, adapt. The slim program and the platform's own program call it alike.
+// complete, adapt, share. The slim program and the platform's own program call it alike.
 func Command(ctx context.Context, args []string, t Terminal) error {
 	if len(args) == 0 {
 		fmt.Fprint(t.Err, Usage)
-		return errors.New("say join, preview, run, complete or adapt")
+		return errors.New("say join, preview, run, complete, adapt or share")
 	}
 	commands := map[string]func(context.Context, *flag.FlagSet, []string, Terminal) error{
-		"join": joinCommand, "preview": previewCommand, "run": runCommand, "complete": completeCommand, "adapt": adaptCommand,
+		"join": joinCommand, "preview": previewCommand, "run": runCommand, "complete": completeCommand, "adapt": adaptCommand, "share": shareCommand,
 	}
 	command, ok := commands[args[0]]
 	if !ok {

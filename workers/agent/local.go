@@ -24,6 +24,7 @@ type local struct {
 	optimiser llama.Optimiser
 	schedule  optim.Schedule // of the steps of this round, from 0
 	losses    protocol.Sums  // of each step
+	most      int            // steps to do: all of the recipe, or as many as a node did that stopped early
 
 	control []float32 // SCAFFOLD: c, in the order of the file
 	memory  []float32 // what was kept from an earlier round, in the order of the file; nil for zeros
@@ -31,7 +32,10 @@ type local struct {
 
 // local reads what the node kept and sets up the optimiser.
 func (r *runner) local(ctx context.Context, a protocol.Assignment, m *loaded, before *tensor.Params, h training.Hyperparams) (*local, error) {
-	l := &local{a: a, h: h, schedule: scheduleOf(a, h)}
+	l := &local{a: a, h: h, schedule: scheduleOf(a, h), most: h.Steps}
+	if r.most > 0 {
+		l.most = min(l.most, r.most)
+	}
 	var err error
 	if a.Recipe.Stateful() {
 		if l.memory, err = r.state.recall(a, m.Params.Len()); err != nil {

@@ -100,6 +100,7 @@ type runner struct {
 	roundTrip int64 // milliseconds of the last small request; 0 before the first
 
 	engines engines
+	most    int // steps to do when an update is computed again; 0 is all
 }
 
 // handled names an assignment as it was last given out.

@@ -30,19 +30,9 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	if err != nil {
 		return protocol.Report{}, refuse("%v", err)
 	}
-	before := m.Params.Clone()
-	l, err := r.local(ctx, a, m, before, h)
+	data, kept, steps, l, err := r.compute(ctx, a, m, use.Train, h)
 	if err != nil {
 		return protocol.Report{}, err
-	}
-	steps, err := r.steps(ctx, a, m.Model, localdata.NewStream(use.Train), h, l)
-	if err != nil {
-		return protocol.Report{}, err
-	}
-	m.Params.AddScaled(-1, before)
-	data, kept, err := l.encode(m, steps)
-	if err != nil {
-		return protocol.Report{}, refuse("the update cannot be written: %v", err)
 	}
 	name := training.DigestOf(data)
 	if err := r.state.blobs.Put(ctx, name, int64(len(data)), bytes.NewReader(data)); err != nil {
@@ -70,6 +60,23 @@ func (r *runner) train(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	return report, nil
 }
 
+// compute trains the model on records and writes the update, which is what the
+// model has become less what it was. kept is what the node keeps.
+func (r *runner) compute(ctx context.Context, a protocol.Assignment, m *loaded, records []localdata.Record, h training.Hyperparams) (data []byte, kept []float32, steps int, l *local, err error) {
+	before := m.Params.Clone()
+	if l, err = r.local(ctx, a, m, before, h); err != nil {
+		return nil, nil, 0, nil, err
+	}
+	if steps, err = r.steps(ctx, a, m.Model, localdata.NewStream(records), h, l); err != nil {
+		return nil, nil, 0, nil, err
+	}
+	m.Params.AddScaled(-1, before)
+	if data, kept, err = l.encode(m, steps); err != nil {
+		return nil, nil, 0, nil, refuse("the update cannot be written: %v", err)
+	}
+	return data, kept, steps, l, nil
+}
+
 // steps trains the model in place. It stops with the context, and outside the
 // owner's hours: with what was done so far where the recipe takes partial
 // work, else for nothing.
@@ -86,7 +93,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 	}
 	begin, said := r.Now(), r.Now()
 	stop := lastMoment(a, begin)
-	for step := range h.Steps {
+	for step := range l.most {
 		if err := ctx.Err(); err != nil {
 			return step, err
 		}
@@ -115,13 +122,13 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 			return step, refuse("training failed in step %d: %v", step+1, err)
 		}
 		l.saw(loss)
-		if last := step+1 == h.Steps; last || r.Now().Sub(said) > 10*time.Second {
+		if last := step+1 == l.most; last || r.Now().Sub(said) > 10*time.Second {
 			said = r.Now()
 			speed := float64((step+1)*h.BatchTokens) / max(said.Sub(begin).Seconds(), 1e-9)
 			r.say("round %d: step %d of %d, loss %.4f, %.0f tokens/s", a.Number, step+1, h.Steps, loss, speed)
 		}
 	}
-	return h.Steps, nil
+	return l.most, nil
 }
 
 // lastMoment is when partial work has to be sent: a twentieth of the time
