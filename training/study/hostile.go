@@ -174,5 +174,5 @@ func flipped(s sequences) sequences {
 
 // adamw is the optimiser of campaigns, with fresh moments in every round.
 func adamw() llama.Optimiser {
-	return optim.New(training.Hyperparams{LearnRate: 2e-3, Beta1: .9, Beta2: .95, Epsilon: 1e-8, ClipNorm: 1}, 1)
+	return optim.New(training.Hyperparams{LearnRate: 1e-3, Beta1: .9, Beta2: .95, Epsilon: 1e-8, ClipNorm: 1}, 1)
 }

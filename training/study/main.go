@@ -17,7 +17,7 @@ func run(args []string) error {
 	set := flag.NewFlagSet("study", flag.ContinueOnError)
 	text := set.String("text", "", "speeches by role")
 	figure := set.String("svg", "", "rounds: where to write the figure")
-	target := set.Float64("target", .40, "rounds: the accuracy, a share")
+	target := set.Float64("target", .25, "rounds: the accuracy, a share")
 	most := set.Int("rounds", 0, "rounds of an arm at most; 0 as many as the figures in docs were made with")
 	if len(args) == 0 {
 		return fmt.Errorf("say “study rounds --text FILE” or “study hostile --text FILE”")
@@ -29,7 +29,8 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the speeches: %w", err)
 	}
-	roles, err := rolesOf(string(data))
+	windows := map[string]int{"rounds": 24, "hostile": 400}[args[0]]
+	roles, err := rolesOf(string(data), max(windows, 2))
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func run(args []string) error {
 		if *most > 0 {
 			s.rounds = *most
 		}
-		clean, under, err := s.run(roles, os.Stderr)
+		clean, under, err := s.run(largestFirst(roles), os.Stderr)
 		if err != nil {
 			return err
 		}

@@ -10,9 +10,6 @@ import (
 // window is the length of a training sequence in tokens.
 const window = 64
 
-// mostWindows bounds what one role trains on, so that no role is the study.
-const mostWindows = 48
-
 // role is a client: sequences to train on and to be tested on.
 type role struct {
 	name        string
@@ -29,9 +26,10 @@ func (s sequences) slice(from, to int) sequences {
 	return sequences{s.tokens[from*window : to*window], s.targets[from*window : to*window]}
 }
 
-// rolesOf reads speeches. A role needs two of them and two windows to train
-// on; roles are in the order of their names.
-func rolesOf(text string) ([]role, error) {
+// rolesOf reads speeches. A role needs two windows to train on and trains on
+// at most so many, so that no role is the study; roles are in the order of
+// their names.
+func rolesOf(text string, most int) ([]role, error) {
 	speeches := map[string][]string{}
 	for _, block := range strings.Split(text, "\n\n") {
 		name, words, ok := strings.Cut(strings.TrimSpace(block), ":\n")
@@ -46,9 +44,7 @@ func rolesOf(text string) ([]role, error) {
 		if r.train.len() < 2 {
 			continue
 		}
-		if r.train.len() > mostWindows {
-			r.train = r.train.slice(0, mostWindows)
-		}
+		r.train = r.train.slice(0, min(most, r.train.len()))
 		roles = append(roles, r)
 	}
 	if len(roles) < 20 {
@@ -56,6 +52,13 @@ func rolesOf(text string) ([]role, error) {
 	}
 	slices.SortFunc(roles, func(a, b role) int { return cmp.Compare(a.name, b.name) })
 	return roles, nil
+}
+
+// largestFirst puts the roles that have most to train on at the beginning.
+func largestFirst(roles []role) []role {
+	sorted := slices.Clone(roles)
+	slices.SortStableFunc(sorted, func(a, b role) int { return cmp.Compare(b.train.len(), a.train.len()) })
+	return sorted
 }
 
 // windows cuts text into sequences; what is left over at the end is dropped.

@@ -23,7 +23,7 @@ func speeches(n int) string {
 }
 
 func TestRolesOf(t *testing.T) {
-	roles, err := rolesOf(speeches(21) + "SILENT:\nAye.\n\nno role at all\n")
+	roles, err := rolesOf(speeches(21)+"SILENT:\nAye.\n\nno role at all\n", 99)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestRolesOf(t *testing.T) {
 	if got := tests(roles, 5).len(); got < 4 || got > 5 {
 		t.Errorf("tested on %d windows, want at most 5", got)
 	}
-	if _, err := rolesOf(speeches(3)); err == nil {
+	if _, err := rolesOf(speeches(3), 99); err == nil {
 		t.Error("a text of three roles was taken")
 	}
 }
@@ -62,7 +62,7 @@ func TestShuffledIsAPermutationOfTheSeed(t *testing.T) {
 // A round of the whole study: more local work brings more, and what is
 // written holds the figures.
 func TestRoundsStudy(t *testing.T) {
-	roles, err := rolesOf(speeches(20))
+	roles, err := rolesOf(speeches(20), 99)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestRoundsStudy(t *testing.T) {
 }
 
 func TestHostileStudy(t *testing.T) {
-	roles, err := rolesOf(speeches(24))
+	roles, err := rolesOf(speeches(24), 99)
 	if err != nil {
 		t.Fatal(err)
 	}
