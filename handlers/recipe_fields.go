@@ -61,71 +61,99 @@ func (f recipeField) orEmpty() recipeField { f.optional = true; return f }
 func recipeParts(d *recipeDraft) []recipePart {
 	r := &d.Recipe
 	return []recipePart{
-		{"", "", []recipeField{
-			number("rounds", "Rounds", "At most so many; nodes train and send an update in each.", &r.Rounds, "round"),
-			number("cohort", "Nodes wanted in a round", "Of those present; the lot that draws them follows from the log.", &r.Cohort, "cohort"),
-			number("min_reports", "Least updates", "With fewer the round is tried again. Two is the least: a mean of one would show that one.", &r.MinReports, "update"),
-			number("deadline", "Seconds a round collects", "An hour is 3600, a day 86400.", &r.Deadline),
-			allow("public", "All text is public: publish every update", "Only nodes take part whose owners say so of their text; anyone can then compute a round again.", &r.Public, "public-data"),
-		}},
-		{"At the nodes", "What each node does with its own text between two exchanges.", []recipeField{
-			number("steps", "Steps of each node in a round", "", &r.Steps),
-			number("batch_tokens", "Tokens in a step", "A multiple of the context.", &r.BatchTokens),
-			number("context", "Context, tokens", "Of one sequence; the model's own context or less.", &r.Context),
-			{name: "optimizer", label: "Optimiser", choice: &r.Optimizer, keys: []string{"adamw", "sgd"}},
-			decimal("learn_rate", "Learning rate", "", &r.LearnRate),
-			choose("local.objective", "Local objective", "Against texts that differ much.", &r.Local.Objective, "The plain loss", protocol.FedProx, protocol.Scaffold),
-			decimal("local.mu", "FedProx: μ", "Strength of the pull back to the round's weights.", &r.Local.Mu).orEmpty(),
-			choose("local.schedule", "Schedule of the rate", "", &r.Local.Schedule, "The same rate always", "cosine"),
-			number("local.warmup", "Cosine: steps of warm-up", "Of the whole campaign.", &r.Local.Warmup).orEmpty(),
-			number("local.floor", "Cosine: last rate", "Thousandths of the learning rate.", &r.Local.Floor).orEmpty(),
-			number("local.accumulate", "Parts of a batch", "More parts need less memory and more time.", &r.Local.Accumulate, "accumulation").orEmpty(),
-			allow("local.partial", "Take partial work", "From nodes that have to stop early.", &r.Local.Partial, "partial"),
-			decimal("beta1", "AdamW: beta 1", "", &r.Beta1),
-			decimal("beta2", "AdamW: beta 2", "", &r.Beta2),
-			decimal("epsilon", "AdamW: epsilon", "", &r.Epsilon),
-			decimal("weight_decay", "AdamW: weight decay", "", &r.WeightDecay),
-			decimal("clip_norm", "Largest norm of a step's gradient", "0 for no limit.", &r.ClipNorm),
-		}},
-		{"At the server", "How the combined update of a round moves the weights.", []recipeField{
-			choose("server.rule", "Rule of the server", "", &r.Server.Rule, "FedAvg: the mean, added", protocol.FedAvgM, protocol.FedAdagrad, protocol.FedAdam, protocol.FedYogi, protocol.FedNova, protocol.DiLoCo, protocol.Scaffold),
-			decimal("server.rate", "Rate", "Empty: as usual for the rule.", &r.Server.Rate).orEmpty(),
-			decimal("server.momentum", "Momentum", "Empty: as usual for the rule.", &r.Server.Momentum, "nesterov").orEmpty(),
-			decimal("server.beta2", "FedAdam, FedYogi: beta 2", "Empty for 0.99.", &r.Server.Beta2).orEmpty(),
-			decimal("server.tau", "Adaptive rules: τ", "Empty for 0.001.", &r.Server.Tau).orEmpty(),
-			decimal("converge", "Stop when the loss falls by less than this share", "0 never stops early.", &r.Converge),
-		}},
-		{"Against hostile members", "What protects the mean from broken machines and from poison. Each member counts once.", []recipeField{
-			choose("robust.rule", "Robust rule", "", &r.Robust.Rule, "The mean: withstands nobody", protocol.Median, protocol.Trimmed, protocol.Krum, protocol.MultiKrum, protocol.Bulyan, protocol.GeoMedian, protocol.Centered),
-			number("robust.f", "Hostile members to withstand", "The rule needs a number of others for each.", &r.Robust.Byzantine, "byzantine").orEmpty(),
-			number("robust.bucket", "Members averaged together before the rule", "Empty for none.", &r.Robust.Bucket, "bucketing").orEmpty(),
-			number("robust.iterations", "Geometric median, centered clipping: repetitions", "Empty for 4.", &r.Robust.Iterations).orEmpty(),
-			decimal("robust.radius", "Centered clipping: radius", "The length by which one member may pull.", &r.Robust.Radius).orEmpty(),
-			decimal("update_norm", "Largest norm of an update", "0 for no limit.", &r.UpdateNorm, "clipping"),
-		}},
-		{"Bytes", "In which form updates and weights travel.", []recipeField{
-			choose("up.codec", "Updates travel as", "", &r.Up.Codec, "float32: four bytes for each parameter", protocol.BF16, protocol.Int8, protocol.Sign, protocol.TopK, protocol.Mask),
-			number("up.share", "Top-k, random mask: share sent", "Thousandths of the entries.", &r.Up.Share).orEmpty(),
-			allow("down.delta", "Send only what changed", "To nodes that hold an earlier base.", &r.Down.Delta, "delta"),
-		}},
-		{"Who is asked", "Which nodes are drawn for a round.", []recipeField{
-			choose("selection.rule", "Selection", "", &r.Selection.Rule, "By the log's lot, each with the same chance", protocol.Resource, protocol.Oort, protocol.Proximity, protocol.Diverse),
-			number("selection.over", "Asked beyond those wanted", "Thousandths; empty: as the policy says.", &r.Selection.Over, "over-selection").orEmpty(),
-			number("selection.member_cap", "Nodes of one member, at most", "Empty: no cap.", &r.Selection.MemberCap).orEmpty(),
-			number("selection.min_memory", "Least memory, MB", "Empty: any.", &r.Selection.MinMemory, "resource").orEmpty(),
-			number("selection.min_speed", "Least speed, tokens per second", "As measured; empty: any.", &r.Selection.MinSpeed).orEmpty(),
-			{name: "selection.strata", label: "Floors are counted by", choice: &r.Selection.Strata, plain: "Nothing: no floors", keys: []string{"language", "domain", "licence", "region", "hardware"}, terms: []string{"diverse"}},
-			number("selection.floor", "Nodes of each that is present", "The rarest are held first.", &r.Selection.Floor).orEmpty(),
-		}},
-		{"Privacy of members", "Noise that bounds what the weights reveal of any one member. It costs quality.", []recipeField{
-			allow("privacy.on", "Differential privacy", "", &d.private, "dp"),
-			decimal("privacy.noise", "Noise, multiples of the clip norm", "", &r.Privacy.Noise).orEmpty(),
-			decimal("privacy.clip", "Clip norm at first", "", &r.Privacy.Clip).orEmpty(),
-			allow("privacy.adaptive", "Let the clip norm follow the median", "", &r.Privacy.Adaptive, "adaptive-clip"),
-			decimal("privacy.delta", "δ", "", &r.Privacy.Delta).orEmpty(),
-			decimal("privacy.ceiling", "Ceiling of ε", "A member who reaches it is asked no more.", &r.Privacy.Ceiling, "epsilon").orEmpty(),
-			number("privacy.rounds", "Rounds of one member, at most", "Empty: as many as the ceiling allows.", &r.Privacy.Rounds, "accountant").orEmpty(),
-		}},
+		{"", "", campaignFields(r)},
+		{"At the nodes", "What each node does with its own text between two exchanges.", localFields(r)},
+		{"At the server", "How the combined update of a round moves the weights.", serverFields(r)},
+		{"Against hostile members", "What protects the mean from broken machines and from poison. Each member counts once.", robustFields(r)},
+		{"Bytes", "In which form updates and weights travel.", byteFields(r)},
+		{"Who is asked", "Which nodes are drawn for a round.", selectionFields(r)},
+		{"Privacy of members", "Noise that bounds what the weights reveal of any one member. It costs quality.", privateFields(d)},
+	}
+}
+
+func campaignFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		number("rounds", "Rounds", "At most so many; nodes train and send an update in each.", &r.Rounds, "round"),
+		number("cohort", "Nodes wanted in a round", "Of those present; the lot that draws them follows from the log.", &r.Cohort, "cohort"),
+		number("min_reports", "Least updates", "With fewer the round is tried again. Two is the least: a mean of one would show that one.", &r.MinReports, "update"),
+		number("deadline", "Seconds a round collects", "An hour is 3600, a day 86400.", &r.Deadline),
+		allow("public", "All text is public: publish every update", "Only nodes take part whose owners say so of their text; anyone can then compute a round again.", &r.Public, "public-data"),
+	}
+}
+
+func localFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		number("steps", "Steps of each node in a round", "", &r.Steps),
+		number("batch_tokens", "Tokens in a step", "A multiple of the context.", &r.BatchTokens),
+		number("context", "Context, tokens", "Of one sequence; the model's own context or less.", &r.Context),
+		{name: "optimizer", label: "Optimiser", choice: &r.Optimizer, keys: []string{"adamw", "sgd"}},
+		decimal("learn_rate", "Learning rate", "", &r.LearnRate),
+		choose("local.objective", "Local objective", "Against texts that differ much.", &r.Local.Objective, "The plain loss", protocol.FedProx, protocol.Scaffold),
+		decimal("local.mu", "FedProx: μ", "Strength of the pull back to the round's weights.", &r.Local.Mu).orEmpty(),
+		choose("local.schedule", "Schedule of the rate", "", &r.Local.Schedule, "The same rate always", "cosine"),
+		number("local.warmup", "Cosine: steps of warm-up", "Of the whole campaign.", &r.Local.Warmup).orEmpty(),
+		number("local.floor", "Cosine: last rate", "Thousandths of the learning rate.", &r.Local.Floor).orEmpty(),
+		number("local.accumulate", "Parts of a batch", "More parts need less memory and more time.", &r.Local.Accumulate, "accumulation").orEmpty(),
+		allow("local.partial", "Take partial work", "From nodes that have to stop early.", &r.Local.Partial, "partial"),
+		decimal("beta1", "AdamW: beta 1", "", &r.Beta1),
+		decimal("beta2", "AdamW: beta 2", "", &r.Beta2),
+		decimal("epsilon", "AdamW: epsilon", "", &r.Epsilon),
+		decimal("weight_decay", "AdamW: weight decay", "", &r.WeightDecay),
+		decimal("clip_norm", "Largest norm of a step's gradient", "0 for no limit.", &r.ClipNorm),
+	}
+}
+
+func serverFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		choose("server.rule", "Rule of the server", "", &r.Server.Rule, "FedAvg: the mean, added", protocol.FedAvgM, protocol.FedAdagrad, protocol.FedAdam, protocol.FedYogi, protocol.FedNova, protocol.DiLoCo, protocol.Scaffold),
+		decimal("server.rate", "Rate", "Empty: as usual for the rule.", &r.Server.Rate).orEmpty(),
+		decimal("server.momentum", "Momentum", "Empty: as usual for the rule.", &r.Server.Momentum, "nesterov").orEmpty(),
+		decimal("server.beta2", "FedAdam, FedYogi: beta 2", "Empty for 0.99.", &r.Server.Beta2).orEmpty(),
+		decimal("server.tau", "Adaptive rules: τ", "Empty for 0.001.", &r.Server.Tau).orEmpty(),
+		decimal("converge", "Stop when the loss falls by less than this share", "0 never stops early.", &r.Converge),
+	}
+}
+
+func robustFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		choose("robust.rule", "Robust rule", "", &r.Robust.Rule, "The mean: withstands nobody", protocol.Median, protocol.Trimmed, protocol.Krum, protocol.MultiKrum, protocol.Bulyan, protocol.GeoMedian, protocol.Centered),
+		number("robust.f", "Hostile members to withstand", "The rule needs a number of others for each.", &r.Robust.Byzantine, "byzantine").orEmpty(),
+		number("robust.bucket", "Members averaged together before the rule", "Empty for none.", &r.Robust.Bucket, "bucketing").orEmpty(),
+		number("robust.iterations", "Geometric median, centered clipping: repetitions", "Empty for 4.", &r.Robust.Iterations).orEmpty(),
+		decimal("robust.radius", "Centered clipping: radius", "The length by which one member may pull.", &r.Robust.Radius).orEmpty(),
+		decimal("update_norm", "Largest norm of an update", "0 for no limit.", &r.UpdateNorm, "clipping"),
+	}
+}
+
+func byteFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		choose("up.codec", "Updates travel as", "", &r.Up.Codec, "float32: four bytes for each parameter", protocol.BF16, protocol.Int8, protocol.Sign, protocol.TopK, protocol.Mask),
+		number("up.share", "Top-k, random mask: share sent", "Thousandths of the entries.", &r.Up.Share).orEmpty(),
+		allow("down.delta", "Send only what changed", "To nodes that hold an earlier base.", &r.Down.Delta, "delta"),
+	}
+}
+
+func selectionFields(r *protocol.Recipe) []recipeField {
+	return []recipeField{
+		choose("selection.rule", "Selection", "", &r.Selection.Rule, "By the log's lot, each with the same chance", protocol.Resource, protocol.Oort, protocol.Proximity, protocol.Diverse),
+		number("selection.over", "Asked beyond those wanted", "Thousandths; empty: as the policy says.", &r.Selection.Over, "over-selection").orEmpty(),
+		number("selection.member_cap", "Nodes of one member, at most", "Empty: no cap.", &r.Selection.MemberCap).orEmpty(),
+		number("selection.min_memory", "Least memory, MB", "Empty: any.", &r.Selection.MinMemory, "resource").orEmpty(),
+		number("selection.min_speed", "Least speed, tokens per second", "As measured; empty: any.", &r.Selection.MinSpeed).orEmpty(),
+		{name: "selection.strata", label: "Floors are counted by", choice: &r.Selection.Strata, plain: "Nothing: no floors", keys: []string{"language", "domain", "licence", "region", "hardware"}, terms: []string{"diverse"}},
+		number("selection.floor", "Nodes of each that is present", "The rarest are held first.", &r.Selection.Floor).orEmpty(),
+	}
+}
+
+func privateFields(d *recipeDraft) []recipeField {
+	return []recipeField{
+		allow("privacy.on", "Differential privacy", "", &d.private, "dp"),
+		decimal("privacy.noise", "Noise, multiples of the clip norm", "", &d.Privacy.Noise).orEmpty(),
+		decimal("privacy.clip", "Clip norm at first", "", &d.Privacy.Clip).orEmpty(),
+		allow("privacy.adaptive", "Let the clip norm follow the median", "", &d.Privacy.Adaptive, "adaptive-clip"),
+		decimal("privacy.delta", "δ", "", &d.Privacy.Delta).orEmpty(),
+		decimal("privacy.ceiling", "Ceiling of ε", "A member who reaches it is asked no more.", &d.Privacy.Ceiling, "epsilon").orEmpty(),
+		number("privacy.rounds", "Rounds of one member, at most", "Empty: as many as the ceiling allows.", &d.Privacy.Rounds, "accountant").orEmpty(),
 	}
 }
 

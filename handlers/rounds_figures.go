@@ -138,7 +138,7 @@ var checkWords = map[string]string{
 	"direction": "Direction beside the cohort’s median", "course": "Direction beside the node’s own last update", "cluster": "Not one of a cluster of like updates",
 	"krum": "Score of Krum", "root-set": "Loss on the community’s root set", "held-out": "Loss without this update", "triggers": "Known triggers",
 	"sparsity": "Share of the largest hundredth", "share": "Share of the round’s weight", "canaries": "Planted canaries", "noise": "Noise of privacy is there",
-	"node-filter": "Records that the node’s own filter kept back", "spot-check": "Trained again by another node",
+	"node-filter": "Records that the node’s own filter kept back", "spot": "Spot check: trained again by another node",
 }
 
 var checkChips = map[string]ui.Chip{
@@ -157,51 +157,59 @@ func checkName(c rounds.Check) string {
 	return name
 }
 
+// checkSum is what one check said of all updates of a round.
+type checkSum struct {
+	label, note  string
+	passed, idle int     // updates that passed it, and those it was not run for
+	others       ui.Rich // those that did not pass
+}
+
+func (s *checkSum) add(c rounds.Check, names map[governance.Ref]string) {
+	if c.Threshold != "" {
+		s.note = "limit " + figure(c.Threshold)
+	}
+	switch c.Outcome {
+	case rounds.CheckPass:
+		s.passed++
+	case rounds.CheckNotRun:
+		s.idle++
+		if c.Note != "" {
+			s.note = c.Note
+		}
+	default:
+		if len(s.others) > 0 {
+			s.others = ui.Cat(s.others, ui.Plain(", "))
+		}
+		s.others = ui.Cat(s.others, link(nodeRef(c.Node), names), ui.Plain(" "+checkChips[c.Outcome].Text))
+	}
+}
+
+func (s *checkSum) row() ui.Row {
+	passed, others := ui.Count(int64(s.passed)), s.others
+	if s.passed == 0 && s.idle > 0 {
+		passed = "not run"
+	}
+	if len(others) == 0 {
+		others = ui.Plain("–")
+	}
+	return ui.Row{Cells: []ui.Cell{{Text: ui.Plain(s.label)}, {Text: ui.Plain(passed)}, {Text: others}, {Text: ui.Plain(s.note)}}}
+}
+
 // checkSums counts for each check how many updates passed it, and lists those
 // that did not.
 func checkSums(list []rounds.Check, names map[governance.Ref]string) []ui.Row {
-	type sum struct {
-		label, note  string
-		passed, went int
-		others       ui.Rich
-	}
-	var order []string
-	sums := map[string]*sum{}
+	var order []*checkSum
+	sums := map[string]*checkSum{}
 	for _, c := range list {
-		s := sums[c.Name]
-		if s == nil {
-			s = &sum{label: checkName(c), note: "no limit: measured only"}
-			sums[c.Name], order = s, append(order, c.Name)
+		if sums[c.Name] == nil {
+			sums[c.Name] = &checkSum{label: checkName(c), note: "no limit: measured only"}
+			order = append(order, sums[c.Name])
 		}
-		if c.Threshold != "" {
-			s.note = "limit " + c.Threshold
-		}
-		switch c.Outcome {
-		case rounds.CheckPass:
-			s.passed++
-		case rounds.CheckNotRun:
-			s.went++
-			if c.Note != "" {
-				s.note = c.Note
-			}
-		default:
-			if len(s.others) > 0 {
-				s.others = ui.Cat(s.others, ui.Plain(", "))
-			}
-			s.others = ui.Cat(s.others, link(nodeRef(c.Node), names), ui.Plain(" "+checkChips[c.Outcome].Text))
-		}
+		sums[c.Name].add(c, names)
 	}
 	var rows []ui.Row
-	for _, name := range order {
-		s := sums[name]
-		if len(s.others) == 0 {
-			s.others = ui.Plain("–")
-		}
-		passed := ui.Count(int64(s.passed))
-		if s.passed == 0 && s.went > 0 {
-			passed = "not run"
-		}
-		rows = append(rows, ui.Row{Cells: []ui.Cell{{Text: ui.Plain(s.label)}, {Text: ui.Plain(passed)}, {Text: s.others}, {Text: ui.Plain(s.note)}}})
+	for _, s := range order {
+		rows = append(rows, s.row())
 	}
 	return rows
 }
