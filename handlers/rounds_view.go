@@ -147,7 +147,7 @@ func (v roundView) page() pages.RoundPage {
 	p := pages.RoundPage{
 		Chrome: v.chrome, ID: int64(v.ID), Stages: roundStages(v.Round), Infobox: v.infobox(), Lead: v.lead(),
 		Nodes: partRows(v.nodes, v.updates, v.Round, v.names), NodeNote: fmt.Sprintf("%d asked, %d updates taken", len(v.Cohort), len(v.updates)),
-		EvalNote: "Nobody has measured it yet.", Digests: v.digests(), Verify: "althing verify log " + v.site, Changes: changeLines(v.changes, v.names),
+		EvalNote: "Nobody has measured it yet.", Digests: v.digests(), Verify: "althing verify log " + v.site, Public: v.campaign.Recipe.Public, Recompute: v.recompute(), Changes: changeLines(v.changes, v.names),
 	}
 	p.Draws, p.Aggregation = drawRows(v.draws, v.names), aggregation(v.Round, v.campaign, v.updates, v.names)
 	if len(v.updates) > 0 {
@@ -165,6 +165,18 @@ func (v roundView) page() pages.RoundPage {
 		p.Outcome = ui.Cat(ui.Bold(upper(v.State)+". "), ui.Plain(v.Reason+". Nothing of this round is served."))
 	}
 	return p
+}
+
+// recompute is the command that computes the checkpoint from the updates, once
+// there is one; rounds of a replay are audited within their case.
+func (v roundView) recompute() string {
+	switch {
+	case v.Checkpoint.IsZero() || v.Origin != 0:
+		return ""
+	case v.campaign.Recipe.Public:
+		return fmt.Sprintf("althing verify round --id %d %s", v.ID, v.site)
+	}
+	return fmt.Sprintf("althing verify round --id %d --identity KEYFILE round-%d.zip", v.ID, v.ID)
 }
 
 func (v roundView) lead() ui.Rich {

@@ -174,6 +174,8 @@ func TestTrainingMotions(t *testing.T) {
 	v.get("/campaigns/1/loss.csv").want(http.StatusOK, "round,attempt")
 	v.get("/rounds/1").want(http.StatusOK, "Check it yourself")
 	v.get("/rounds/1/manifest.json").want(http.StatusOK, training.DigestOf(first.Weights()).Hex())
+	v.get("/rounds/1/archive.zip").want(http.StatusForbidden, "auditors whom a decision of the community names")
+	asta.get("/rounds/1/archive.zip").want(http.StatusForbidden, "A proposal to audit names one")
 	v.get("/").want(http.StatusOK, "In training: campaign 1")
 	if got := s.event(t, "/campaigns/1/events"); !strings.Contains(got, "States of") {
 		t.Errorf("the first event is %q, want the state of the round", got)
@@ -183,6 +185,15 @@ func TestTrainingMotions(t *testing.T) {
 		want(http.StatusOK, "forgets all records of one contributor")
 	s.carry(t, asta, bera, "/proposals/2")
 	s.until(t, v, "/certificates", "forgotten")
+
+	asta.get("/proposals/new?motion=audit&campaign=1&member=1").send("/proposals/new", url.Values{"title": {"Audit"}, "text": {"Let Asta look."}, "audit.recipient": {"age1x"}}).
+		want(http.StatusUnprocessableEntity, "no public key of age")
+	asta.send("/proposals/new", url.Values{"audit.recipient": {"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}}).
+		want(http.StatusOK, "gives updates to an auditor")
+	s.carry(t, asta, bera, "/proposals/3")
+	s.until(t, v, "/proposals/3", "The auditor may read the updates.")
+	asta.get("/rounds/1/archive.zip").want(http.StatusConflict, "once its updates are aggregated")
+	v.get("/rounds/1/archive.zip").want(http.StatusForbidden, "nobody reads them")
 	v.get("/unlearning/1").want(http.StatusOK, "There was nothing to forget.")
 	v.get("/certificates/1").want(http.StatusOK, "entry")
 	v.get("/certificates/1/certificate.json").want(http.StatusNotFound, "no certificate yet")

@@ -170,6 +170,7 @@ func round() pages.RoundPage {
 		Eval: []ui.Row{cells("What this round began from", "1.331"), cells("The result of this round", "1.329")}, EvalNote: "Members measured on 812 validation records of their own.",
 		Digests: []ui.Fact{digestFact("Base", "sha256:2eddef5d1fe0a61f6f6c21c3a8ddc4f0c8e1c9a80e5df3bb4b7a4b4e3c8a1fe0"), digestFact("Result", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), digestFact("Cohort list", "sha256:8cc907f7866744eadb417c5a203ed1d758233da63543182be3f4bb81a9e1bec7")},
 		Verify:  "althing verify log https://skald.example",
+		Public:  true, Recompute: "althing verify round --id 130 https://skald.example",
 		Changes: []ui.Change{act("2026-11-19T01:58Z", "01:58", "Training", 48101, say("Round 130 published: 1.329 bits per byte (−0.002)"))},
 	}
 }
