@@ -3,12 +3,18 @@ package workers
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/protocol"
+	"codeberg.org/althing/althing/training/rounds"
 )
 
 func sampleRound() RoundFile {
@@ -125,6 +131,55 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 	}
 	if _, err := a.digests(t.Context()); err == nil || !strings.Contains(err.Error(), "the base") {
 		t.Errorf("a blob with other bytes: %v, want that the base is named", err)
+	}
+}
+
+// What the builtin engine computed is the same bytes again; what another one
+// computed lies within a tolerance, and only where the log says so.
+func TestReplayIsExactUnlessTheLogSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	base, baseName := file(t, tensors, random(1, 1000))
+	sent := random(2, 1000)
+	update, name := file(t, tensors, sent)
+	salt, text := make([]byte, 32), "The law is public."
+	id := training.DigestOf(append(bytes.Clone(salt), text...))
+	manifest := localdata.Manifest{Entries: []localdata.Entry{{ID: id, Part: localdata.Train, Language: "text", Tokens: len(text), FirstUse: 1}}}
+	f := sampleRound()
+	f.Base, f.Config = baseName, training.DigestOf([]byte("{}"))
+	f.Updates[0].Digest, f.Updates[0].Manifest = name, manifest.Root()
+	data := zipOf(t, part{roundFile, zip.Deflate, encoded(t, f)}, part{blobName(baseName), zip.Store, base}, part{blobName(name), zip.Store, update}, part{blobName(f.Config), zip.Store, []byte("{}")})
+	a, err := OpenRoundArchive(bytes.NewReader(data), int64(len(data)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shard := localdata.Shard{Version: 1, Node: 1, Round: 1, Salt: salt, Manifest: string(manifest.Encode()), Texts: []string{text}}
+	for _, tt := range []struct {
+		name    string
+		change  float32
+		inexact bool
+		want    string // of the error, "" for none
+		said    string
+	}{
+		{"the same bytes", 0, false, "", "bit for bit"},
+		{"other bytes", 1e-6, false, "the log says", ""},
+		{"other bytes of another engine", 1e-6, true, "", "within the tolerance"},
+		{"another update of another engine", 0.01, true, "another update", ""},
+	} {
+		again := slices.Clone(sent)
+		again[7] += tt.change
+		replay, _ := file(t, tensors, again)
+		var out bytes.Buffer
+		v := Verification{Archive: a, Round: 1, Out: &out, Shard: &shard, Retrain: func(_ context.Context, _ blobs.Store, as protocol.Assignment, records []localdata.Record, _ int) ([]byte, error) {
+			if as.Seed != rounds.TrainingSeed(f.Seed, 1) || len(records) != 1 || records[0].Text != text {
+				t.Errorf("asked to train %+v on %+v", as, records)
+			}
+			return replay, nil
+		}}
+		log := &roundLog{updates: map[governance.NodeID]rounds.UpdateReceived{1: {Inexact: tt.inexact}}}
+		err := v.replay(t.Context(), log)
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) || !strings.Contains(out.String(), tt.said) {
+			t.Errorf("%s: %v, want “%s”, and that it says “%s”\n%s", tt.name, err, tt.want, tt.said, &out)
+		}
 	}
 }
 

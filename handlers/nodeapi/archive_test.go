@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +19,7 @@ import (
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/members/memberstest"
 	"codeberg.org/althing/althing/governance/translog"
+	"codeberg.org/althing/althing/handlers/cli"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/protocol"
@@ -151,7 +154,7 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 	owners := memberstest.Join(t, w.Bench.Bench, "Anna", "Bert", "Cleo")
 	var dirs []string
 	running, stop := context.WithCancel(ctx)
-	for i, owner := range owners {
+	for i, owner := range append(owners, memberstest.Join(t, w.Bench.Bench, "Dora")...) {
 		text := t.TempDir()
 		for n := range 300 {
 			line := fmt.Sprintf("Member %d writes record %d: the law is made by those who live under it, %d times.\n", i, n, n*n)
@@ -159,7 +162,7 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		dirs = append(dirs, w.machineWith(running, owner, text, agent.Limits{Threads: 1, Public: true}))
+		dirs = append(dirs, w.machineWith(running, owner, text, agent.Limits{Threads: 1, Public: i < 3}))
 	}
 	w.until("manifests", func() bool {
 		total, err := w.Corpus.Totals(ctx)
@@ -169,9 +172,9 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 		if err := w.api.Flush(ctx); err != nil {
 			t.Fatal(err)
 		}
-		return total.Nodes == 3
+		return total.Nodes == 4
 	})
-	recipe := w.Recipe(1, 3)
+	recipe := w.Recipe(1, 4)
 	recipe.Steps, recipe.BatchTokens, recipe.Context, recipe.LearnRate, recipe.MinReports = 6, 64, 32, "0.01", 3
 	open := recipe
 	open.Public = true
@@ -182,11 +185,20 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 	private.Privacy.Rounds = recipes.RoundsUnder(private.Privacy)
 	id, forAuditor, noisy := w.one(ctx, open), w.one(ctx, closed), w.one(ctx, private)
 	data := w.archive(ctx, id, "")
+	if in, err := w.Rounds.Inputs(ctx, id); err != nil || len(in.Updates) != 3 {
+		t.Fatalf("a public round has %d updates, %v; want those of the three nodes whose owners say that their text is public", len(in.Updates), err)
+	}
+	w.mu.Lock()
+	if !strings.Contains(w.said.String(), "has not said that all its text is public") {
+		t.Errorf("the fourth node does not say why it stays away:\n%s", &w.said)
+	}
+	w.mu.Unlock()
 
 	said, err := w.verify(ctx, id, data, nil, nil)
 	if err != nil || !strings.Contains(said, "bit for bit") {
 		t.Fatalf("the archive of a public round: %v\n%s", err, said)
 	}
+	t.Run("command", func(t *testing.T) { w.command(t, id, data) })
 	t.Run("changed", func(t *testing.T) { w.changed(t, id, data) })
 	t.Run("auditor", func(t *testing.T) {
 		key, err := age.GenerateX25519Identity()
@@ -221,6 +233,43 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 	stop()
 	w.until("machines", func() bool { return lockedNot(dirs) })
 	t.Run("shard", func(t *testing.T) { w.shards(t, id, data, dirs) })
+}
+
+// command verifies as a person does, from a site and from a file.
+func (w *whole) command(t *testing.T, id training.RoundID, data []byte) {
+	web := httptest.NewServer(http.HandlerFunc(func(res http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/rounds/"+id.String()+"/archive.zip" {
+			http.Error(res, "not for you", http.StatusForbidden)
+			return
+		}
+		_, _ = res.Write(data)
+	}))
+	defer web.Close()
+	file := filepath.Join(t.TempDir(), "round.zip")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"--id", id.String(), web.URL}, 0, "round " + id.String() + " is verified"},
+		{[]string{"--id", id.String(), "--key", w.Log.Key(), file}, 0, "round " + id.String() + " is verified"},
+		{[]string{"--id", id.String(), "--key", "other+00000000+AQ", file}, 1, "log key"},
+		{[]string{"--id", "99", web.URL}, 1, "an auditor whom a decision names"},
+		{[]string{"--id", "99", file}, 1, "opens no round 99"},
+		{[]string{"--id", id.String(), "--identity", file, file}, 1, "the auditor's key"},
+		{[]string{"--id", id.String(), "--shard", file, file}, 1, "read shard"},
+		{[]string{"--id", id.String(), file + ".missing"}, 1, "open archive"},
+		{[]string{file}, 2, "verify round --id N"},
+	} {
+		var out bytes.Buffer
+		got := cli.Run(t.Context(), cli.Terminal{Out: &out, Err: &out}, append([]string{"verify", "round"}, tt.args...))
+		if got != tt.status || !strings.Contains(strings.ToLower(out.String()), strings.ToLower(tt.want)) {
+			t.Errorf("verify round %v: status %d, want %d and “%s”\n%s", tt.args, got, tt.status, tt.want, &out)
+		}
+	}
 }
 
 // lockedNot reports whether the machines have left their folders.

@@ -165,3 +165,17 @@ func TestGlossary(t *testing.T) {
 		}
 	}
 }
+
+func TestDescribeSaysThatUpdatesArePublished(t *testing.T) {
+	t.Parallel()
+	r := Presets()[0].Recipe(1, strings.Repeat("0", 64), 32)
+	for _, public := range []bool{false, true} {
+		r.Public = public
+		said := slices.ContainsFunc(Describe(r), func(l Line) bool {
+			return strings.Contains(l.Text, "every update is published") && slices.Contains(l.Terms, "public-data")
+		})
+		if said != public {
+			t.Errorf("Describe of a recipe that is public: %v, says so: %v", public, said)
+		}
+	}
+}
