@@ -37,6 +37,23 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// TestEvaluateAgain is asked about one base twice and computes once.
+func TestEvaluateAgain(t *testing.T) {
+	p := newPlatform(t)
+	n := newNode(t, p, 400)
+	first := p.training(protocol.Evaluate)
+	second := first
+	second.ID, second.Mandate = 12, p.mandate(first.Mandate.Decision.Index, -1, 1)
+	p.give(first, second)
+	n.mustRun(t, 2)
+	if len(p.reports) != 2 || p.reports[0].Refused != "" || p.reports[0].Loss != p.reports[1].Loss || p.reports[0].Unigram != p.reports[1].Unigram || p.reports[1].Loss.Records == 0 {
+		t.Errorf("reports %+v, want the same measurement twice", p.reports)
+	}
+	if got := strings.Count(n.out.String(), "as measured before"); got != 1 {
+		t.Errorf("%d of two measurements came from memory, want 1:\n%s", got, n.out)
+	}
+}
+
 func TestProbeFindsWhatWasPlanted(t *testing.T) {
 	p := newPlatform(t)
 	n := newNode(t, p, 60)

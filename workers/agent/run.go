@@ -99,6 +99,8 @@ type runner struct {
 
 	roundTrip int64 // milliseconds of the last small request; 0 before the first
 
+	before map[measured]protocol.Report // what was measured, kept until there is too much of it
+
 	engines engines
 	most    int // steps to do when an update is computed again; 0 is all
 }
