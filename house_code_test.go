@@ -18,7 +18,7 @@ var codeRules = []rule{
 	{"no sleeps", "a test that sleeps is slow when it passes and wrong when the machine is busy; wait for the event, or use testing/synctest", checkSleeps},
 	{"injected time", "time is a parameter, so that a term of four years can be tested in a second; the wall clock is read only where the list in house_code_test.go says", checkClock},
 	{"no context in structs", "a context belongs to one call", checkContext},
-	{"skips", "a skipped test is a hole that nobody sees; only a missing browser (which ALTHING_REQUIRE_BROWSER turns into a failure), a missing PyTorch (ALTHING_TORCH=require) and missing ../shared/data may skip", checkSkips},
+	{"skips", "a skipped test is a hole that nobody sees; only a missing browser (which ALTHING_REQUIRE_BROWSER turns into a failure), a missing PyTorch (ALTHING_TORCH=require), a missing s3rver (ALTHING_S3RVER=require) and missing ../shared/data may skip", checkSkips},
 	{"no stubs", "unfinished work is finished or left out; what is known and open is an issue with a number", checkStubs},
 }
 
@@ -199,9 +199,9 @@ func checkContext(h *house) (list []finding) {
 	return list
 }
 
-// checkSkips asks every file that skips for one of the three excuses.
+// checkSkips asks every file that skips for one of the excuses.
 func checkSkips(h *house) (list []finding) {
-	excused := regexp.MustCompile(`ALTHING_REQUIRE_BROWSER|ALTHING_TORCH|shared/data`)
+	excused := regexp.MustCompile(`ALTHING_REQUIRE_BROWSER|ALTHING_TORCH|ALTHING_S3RVER|shared/data`)
 	for _, f := range h.goFiles(tests) {
 		each(f, func(c *ast.CallExpr) {
 			s, ok := c.Fun.(*ast.SelectorExpr)

@@ -41,7 +41,7 @@ var powers = map[string][]string{
 	"filippo.io/age":                      {"governance/envelope", "governance/keys", "governance/elections", "governance/voting", "workers", "handlers/cli"},
 	"znkr.io/diff":                        {"governance/diff"},
 	"golang.org/x/mod":                    {"governance/translog", "governance/audit", "governance/keys", "governance/envelope", "training/protocol", "training/localdata", "training/rounds", "training/unlearning", "handlers", "handlers/cli", "workers/..."},
-	"net/http":                            {"handlers/...", "static", "workers/agent", "workers/demo", "web/gallery", "."},
+	"net/http":                            {"handlers/...", "static", "workers/agent", "workers/demo", "web/gallery", "training/blobs/s3", "."},
 	"database/sql":                        {"migrations"},
 	"github.com/chromedp":                 {},
 	"pgregory.net/rapid":                  {},

@@ -11,8 +11,9 @@ import (
 	"sync"
 )
 
-// CheckpointFile is a CheckpointStore in a file, for one server. It must not
-// be part of a backup of the database that it guards.
+// CheckpointFile is a CheckpointStore in a file, for one server or for several
+// that see one folder; while one exchanges it, it holds a lock on the folder. It
+// must not be part of a backup of the database that it guards.
 type CheckpointFile struct {
 	mu   sync.Mutex
 	path string
@@ -38,12 +39,17 @@ func (f *CheckpointFile) Load(context.Context) ([]byte, error) {
 func (f *CheckpointFile) Swap(ctx context.Context, old, signed []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	unlock, err := lockFolder(filepath.Dir(f.path))
+	if err != nil {
+		return fmt.Errorf("store checkpoint: %w", err)
+	}
+	defer unlock()
 	present, err := f.Load(ctx)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(present, old) {
-		return fmt.Errorf("%w: another server has signed since", ErrFork)
+		return ErrOvertaken
 	}
 	fresh, err := os.CreateTemp(filepath.Dir(f.path), ".checkpoint-*")
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"codeberg.org/althing/althing/governance/translog"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -20,6 +20,10 @@ import (
 // is signed until a person has looked.
 var ErrFork = errors.New("the database contradicts the last signed checkpoint; the log refuses to fork")
 
+// ErrOvertaken means that another server has signed since this one looked. It
+// passes by itself: whoever has the lock of sequencing looks again.
+var ErrOvertaken = errors.New("another server has signed a checkpoint since")
+
 // CheckpointStore keeps the last signed checkpoint outside Postgres. Swap
 // replaces old by new only if old is still there, and is durable when it returns.
 type CheckpointStore interface {
@@ -27,8 +31,8 @@ type CheckpointStore interface {
 	Swap(ctx context.Context, old, new []byte) error
 }
 
-// Sequencer numbers committed entries and signs checkpoints. Exactly one
-// server runs it: the one that holds the log's key.
+// Sequencer numbers committed entries and signs checkpoints. Of the servers
+// that hold the log's key one does it at a time (see Run); the others wait.
 type Sequencer struct {
 	trail    *Trail
 	signer   note.Signer
@@ -42,63 +46,27 @@ func NewSequencer(trail *Trail, signer note.Signer, verifier note.Verifier, stor
 	return &Sequencer{trail: trail, signer: signer, verifier: verifier, store: store, log: log}
 }
 
-const (
-	batch = 1000                   // entries numbered in one transaction
-	poll  = 100 * time.Millisecond // entries of other processes wake nobody here
-	rest  = 40 * time.Millisecond  // between two checkpoints, so that a crowd of acts shares one
-)
-
-// Run sequences until the context ends. It returns ErrFork at once; any other
-// failure is logged and tried again.
-func (s *Sequencer) Run(ctx context.Context) error {
-	ticker := time.NewTicker(poll)
-	defer ticker.Stop()
-	for {
-		for {
-			n, err := s.Step(ctx)
-			if errors.Is(err, ErrFork) {
-				return err
-			}
-			if err != nil && ctx.Err() == nil {
-				s.log.ErrorContext(ctx, "sequencing failed", slog.Any("err", err))
-			}
-			if err != nil || n < batch {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(rest):
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.trail.wake:
-		case <-ticker.C:
-		}
-	}
-}
-
 // Step numbers at most one batch of pending entries and, if the tree is
 // longer than the last checkpoint, signs one. It returns how many entries it
-// numbered.
+// numbered. It is for one server alone; Run is for several.
 //
 // Order, and what a crash leaves: (1) the tree grows and commits — nobody was
 // promised it yet; (2) the checkpoint is signed and swapped into the store
 // outside — from here on it is a promise; (3) it is published in Postgres. A
 // crash after (1) or (2) is finished by the next Step.
-func (s *Sequencer) Step(ctx context.Context) (int, error) {
-	n, err := s.grow(ctx)
+func (s *Sequencer) Step(ctx context.Context) (int, error) { return s.step(ctx, s.trail.pool) }
+
+func (s *Sequencer) step(ctx context.Context, db session) (int, error) {
+	n, err := s.grow(ctx, db)
 	if err != nil {
 		return 0, err
 	}
-	return n, s.sign(ctx)
+	return n, s.sign(ctx, db)
 }
 
 // grow gives pending entries their places under the head row's lock.
-func (s *Sequencer) grow(ctx context.Context) (int, error) {
-	tx, err := s.trail.pool.Begin(ctx)
+func (s *Sequencer) grow(ctx context.Context, db session) (int, error) {
+	tx, err := db.Begin(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("sequence: %w", err)
 	}
@@ -165,11 +133,11 @@ func (s *Sequencer) store3(ctx context.Context, tx pgx.Tx, size int64, ids []int
 }
 
 // sign promises the present tree, unless it contradicts the last promise.
-func (s *Sequencer) sign(ctx context.Context) error {
+func (s *Sequencer) sign(ctx context.Context, db session) error {
 	const state = `select size, root, (select coalesce(max(size), -1) from audit_checkpoints) from audit_head`
 	var size, published int64
 	var root []byte
-	if err := s.trail.pool.QueryRow(ctx, state).Scan(&size, &root, &published); err != nil {
+	if err := db.QueryRow(ctx, state).Scan(&size, &root, &published); err != nil {
 		return fmt.Errorf("sign checkpoint: read head: %w", err)
 	}
 	if size == 0 || size == published {
@@ -179,9 +147,12 @@ func (s *Sequencer) sign(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sign checkpoint: %w", err)
 	}
+	if old == nil && published >= 0 {
+		return fmt.Errorf("%w: %d entries were promised and the last signed checkpoint is not in its place; put back the newest one that anybody kept (%s/checkpoint, or a monitor's)", ErrFork, published, s.signer.Name())
+	}
 	current := translog.Checkpoint{Origin: s.signer.Name(), Size: size, Root: tlog.Hash(root)}
 	signed := old
-	if older, err := s.promised(ctx, old, current); err != nil {
+	if older, err := s.promised(ctx, db, old, current); err != nil {
 		return err
 	} else if older.Size < current.Size || old == nil {
 		if signed, err = current.Sign(s.signer); err != nil {
@@ -194,7 +165,7 @@ func (s *Sequencer) sign(ctx context.Context) error {
 	const publish = `
 		insert into audit_checkpoints (size, note, at) values (@size, @note, clock_timestamp())
 		on conflict (size) do nothing`
-	if _, err := s.trail.pool.Exec(ctx, publish, pgx.StrictNamedArgs{"size": size, "note": signed}); err != nil {
+	if _, err := db.Exec(ctx, publish, pgx.StrictNamedArgs{"size": size, "note": signed}); err != nil {
 		return fmt.Errorf("publish checkpoint %d: %w", size, err)
 	}
 	return nil
@@ -202,7 +173,7 @@ func (s *Sequencer) sign(ctx context.Context) error {
 
 // promised opens the last signed checkpoint and checks that the present tree
 // continues it, and that the stored hashes still give both roots.
-func (s *Sequencer) promised(ctx context.Context, old []byte, current translog.Checkpoint) (translog.Checkpoint, error) {
+func (s *Sequencer) promised(ctx context.Context, db session, old []byte, current translog.Checkpoint) (translog.Checkpoint, error) {
 	if old == nil {
 		return translog.Checkpoint{}, nil
 	}
@@ -214,7 +185,7 @@ func (s *Sequencer) promised(ctx context.Context, old []byte, current translog.C
 		return translog.Checkpoint{}, fmt.Errorf("%w: %d entries were signed, the database has %d", ErrFork, older.Size, current.Size)
 	}
 	for _, c := range []translog.Checkpoint{older, current} {
-		root, err := tlog.TreeHash(c.Size, &hashReader{ctx: ctx, db: s.trail.pool})
+		root, err := tlog.TreeHash(c.Size, &hashReader{ctx: ctx, db: db})
 		if err != nil {
 			return translog.Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
 		}
@@ -233,7 +204,19 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-var _ querier = (*pgxpool.Pool)(nil)
+// session is what a Step works on: the pool, or the one connection that holds
+// the lock of sequencing.
+type session interface {
+	querier
+	Begin(ctx context.Context) (pgx.Tx, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+var (
+	_ session = (*pgxpool.Pool)(nil)
+	_ session = (*pgx.Conn)(nil)
+)
 
 // hashReader reads stored hashes with one query a call, and knows those of
 // the batch in hand before they are stored.

@@ -3,6 +3,7 @@
 // once, readable by its owner only, and named in the operator's manual.
 //
 //	log.key       signs checkpoints of the log and nothing else (signed-note form)
+//	log.pub       its public half; alone, it makes a server that does not sign
 //	server.key    answers nodes and signs assignments (Ed25519)
 //	ballots.key   opens the envelopes of secret ballots at the close (age X25519)
 //	split.key     decides which records are twins, validation or training (32 bytes)
@@ -28,7 +29,7 @@ import (
 // Ring holds the open keys of one platform.
 type Ring struct {
 	dir         string
-	LogSigner   note.Signer
+	LogSigner   note.Signer // nil where another server signs
 	LogVerifier note.Verifier
 	LogKey      string // public, "name+hash+key"
 	Server      ed25519.PrivateKey
@@ -66,7 +67,28 @@ func Open(dir, origin string) (*Ring, error) {
 	return r, err
 }
 
+// openLog opens the log's key and lays its public half beside it. A folder with
+// the public half alone is that of a server that serves and does not sign.
 func (r *Ring) openLog(origin string) error {
+	const public = "log.pub"
+	_, private := os.Stat(filepath.Join(r.dir, "log.key"))
+	if text, err := os.ReadFile(filepath.Join(r.dir, public)); err == nil && errors.Is(private, fs.ErrNotExist) {
+		r.LogKey = strings.TrimSpace(string(text))
+		if r.LogVerifier, err = note.NewVerifier(r.LogKey); err != nil {
+			return fmt.Errorf("%s is damaged: %w", public, err)
+		}
+		return nil
+	}
+	if err := r.openPair(origin); err != nil {
+		return err
+	}
+	if err := writeWhole(filepath.Join(r.dir, public), r.LogKey); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("write %s: %w", public, err)
+	}
+	return nil
+}
+
+func (r *Ring) openPair(origin string) error {
 	pair, err := r.secret("log.key", func() (string, error) {
 		private, public, err := note.GenerateKey(rand.Reader, origin)
 		return private + "\n" + public, err

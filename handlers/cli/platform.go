@@ -92,12 +92,16 @@ func (p *platform) openTrail(ctx context.Context) error {
 	if p.reader, err = audit.NewLog(p.pool, p.keys.LogKey); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(p.settings.Dir, "log"), 0o755); err != nil {
-		return fmt.Errorf("make log folder: %w", err)
+	if p.keys.LogSigner == nil {
+		p.log.InfoContext(ctx, "this server does not hold the log's key: what happens here is promised when a server signs that does")
+		return nil
 	}
-	store := audit.NewCheckpointFile(filepath.Join(p.settings.Dir, "log", "checkpoint"))
+	store, err := p.settings.openCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
 	sequencer := audit.NewSequencer(p.trail, p.keys.LogSigner, p.keys.LogVerifier, store, p.log)
-	if _, err := sequencer.Step(ctx); err != nil {
+	if err := sequencer.Open(ctx); err != nil {
 		return err
 	}
 	p.tasks = append(p.tasks, sequencer.Run)

@@ -78,13 +78,19 @@ func (l *lines) String() string {
 // start runs the program until it is killed or the test ends.
 func (h home) start(t *testing.T, args ...string) *program {
 	t.Helper()
+	return h.startOn(t, "", args...)
+}
+
+// startOn is start with a database of the test's own.
+func (h home) startOn(t *testing.T, database string, args ...string) *program {
+	t.Helper()
 	p := &program{exec.Command(os.Args[0], args...), &lines{}, make(chan struct{})}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = w, w
-	p.cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+h.path("home"), "DATABASE_URL=")
+	p.cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+h.path("home"), "DATABASE_URL="+database)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"codeberg.org/althing/althing/handlers/session"
+	"codeberg.org/althing/althing/training/blobs/s3"
 )
 
 // Variable is an environment variable that the program reads.
@@ -28,6 +29,13 @@ func Environment() []Variable {
 		{"ALTHING_OIDC_CLIENT_SECRET", "client secret at the provider, if it gave one"},
 		{"ALTHING_OIDC_NAME", "how the sign-in page names the provider"},
 		{"ALTHING_LOCAL_ACCOUNTS", "yes keeps accounts of its own beside the provider"},
+		{"ALTHING_S3_ENDPOINT", "an S3 server for artefacts; without one they are in the folder of data"},
+		{"ALTHING_S3_BUCKET", "bucket at the S3 server, which must exist"},
+		{"ALTHING_S3_REGION", "its region, us-east-1 if empty"},
+		{"ALTHING_S3_ACCESS_KEY", "access key of the bucket"},
+		{"ALTHING_S3_SECRET_KEY", "secret key of the bucket"},
+		{"ALTHING_S3_PREFIX", "what every name in the bucket begins with"},
+		{"ALTHING_CHECKPOINT", "file of the log's last checkpoint, or s3; log/checkpoint in the folder of data if empty"},
 	}
 }
 
@@ -39,14 +47,18 @@ type settings struct {
 	Database string
 	Issuers  []session.Issuer
 	Local    bool
-	Crowd    int // people who may come in from one address at once; 0 keeps the usual limits
+	Bucket   s3.Config // of artefacts; no endpoint for a folder
+	// Checkpoint is the file of the log's last checkpoint, "" for the usual
+	// one, "s3" for an object of the bucket.
+	Checkpoint string
+	Crowd      int // people who may come in from one address at once; 0 keeps the usual limits
 }
 
 const defaultAddr = "localhost:8080"
 
 // addSettings registers the flags that commands of the platform share.
 func addSettings(set *flag.FlagSet) *settings {
-	s := &settings{Database: os.Getenv("DATABASE_URL")}
+	s := &settings{Database: os.Getenv("DATABASE_URL"), Bucket: s3FromEnvironment(), Checkpoint: os.Getenv("ALTHING_CHECKPOINT")}
 	set.StringVar(&s.Dir, "dir", either(os.Getenv("ALTHING_DIR"), lastDir()), "folder where data lives")
 	set.StringVar(&s.Addr, "addr", either(os.Getenv("ALTHING_ADDR"), defaultAddr), "address to listen on")
 	set.StringVar(&s.URL, "url", os.Getenv("ALTHING_URL"), "address under which people reach the site; http://ADDR if empty")

@@ -32,22 +32,22 @@ import (
 // openTraining opens the stores of training and names the key by which nodes
 // recognise this platform.
 func (p *platform) openTraining(ctx context.Context) error {
-	folder, err := blobs.OpenFolder(filepath.Join(p.settings.Dir, "blobs"), blobs.Options{})
+	store, end, err := p.settings.openBlobs()
 	if err != nil {
 		return err
 	}
 	if p.uploads, err = blobs.OpenPartial(filepath.Join(p.settings.Dir, "uploads"), p.keys.Server.Seed(), blobs.Options{}); err != nil {
-		return errors.Join(err, folder.Close())
+		return errors.Join(err, end())
 	}
 	s := &p.stores.Stores
-	s.Blobs = folder
+	s.Blobs = store
 	s.Nodes = nodes.New(p.trail, p.pool, now)
 	s.Tokens = nodeapi.Tokens{Nodes: s.Nodes, Server: p.serverKey()}
 	s.Corpus = corpus.New(p.trail, p.pool)
 	s.Models = models.New(p.trail, p.pool)
 	s.Rounds = rounds.New(p.trail, p.pool, rounds.Options{Log: p.reader, Server: p.keys.Server, Now: now, Choose: workers.Choose})
-	s.Completer = complete.New(s.Models, folder, now)
-	s.Archives = workers.Archives{Training: workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: folder, Keys: p.keys}, Log: p.reader}
+	s.Completer = complete.New(s.Models, store, now)
+	s.Archives = workers.Archives{Training: workers.Training{Rounds: s.Rounds, Models: s.Models, Blobs: store, Keys: p.keys}, Log: p.reader}
 	s.Unlearning = unlearning.New(p.trail, p.pool, s.Rounds)
 	p.tasks = append(p.tasks, func(ctx context.Context) error {
 		s.Rounds.Hub().Listen(ctx, p.pool, nil)
