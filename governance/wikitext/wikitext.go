@@ -85,20 +85,25 @@ func Render(source string) (string, error) {
 	return framed(policy.SanitizeReader(&out).String()), nil
 }
 
-// framed puts each table into a frame that scrolls and can be reached by
-// keyboard. It runs behind the sanitiser, so every table tag is the renderer's.
+// framed makes what scrolls sideways reachable by keyboard: each table in a
+// frame, each listing by itself. It runs behind the sanitiser, so every such
+// tag is the renderer's.
 func framed(html string) string {
-	n := 0
-	return tables.ReplaceAllStringFunc(html, func(tag string) string {
-		if tag == "</table>" {
+	tables, listings := 0, 0
+	return wide.ReplaceAllStringFunc(html, func(tag string) string {
+		switch tag {
+		case "</table>":
 			return tag + "</div>"
+		case "<pre>":
+			listings++
+			return fmt.Sprintf(`<pre role="region" aria-label="Listing %d" tabindex="0">`, listings)
 		}
-		n++
-		return fmt.Sprintf(`<div class="table-scroll" role="region" aria-label="Table %d" tabindex="0"><table class="table">`, n)
+		tables++
+		return fmt.Sprintf(`<div class="table-scroll" role="region" aria-label="Table %d" tabindex="0"><table class="table">`, tables)
 	})
 }
 
-var tables = regexp.MustCompile(`</?table>`)
+var wide = regexp.MustCompile(`</?table>|<pre>`)
 
 // Heading is an entry of a contents list.
 type Heading struct {

@@ -10,6 +10,7 @@ func TestRender(t *testing.T) {
 	for _, tt := range []struct{ name, source, want string }{
 		{"headings start at the second rank", "# One\n\ntext", "<h2 id=\"one\">One</h2>\n<p>text</p>\n"},
 		{"table in a frame", "|a|b|\n|-|-|\n|1|2|", `<div class="table-scroll" role="region" aria-label="Table 1" tabindex="0"><table class="table">`},
+		{"listing for the keyboard", "    a\n\nb\n\n    c", `<pre role="region" aria-label="Listing 2" tabindex="0"><code>c`},
 		{"a section stays a section", "## Two", `<h2 id="two">Two</h2>`},
 		{"relative link stays", "[p](/proposals/7)", `<a href="/proposals/7">p</a>`},
 		{"foreign link is marked", "[x](https://example.org)", `<a href="https://example.org" rel="nofollow noreferrer">x</a>`},

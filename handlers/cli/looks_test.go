@@ -9,6 +9,7 @@ import (
 // TestLooks inspects the pages of a new community, where most lists are empty;
 // TestDemonstration inspects them full.
 func TestLooks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	asta := s.join(t, "asta")
 	s.found(t, asta)

@@ -12,6 +12,7 @@ import (
 // with what would, mended and saved; with the pages' scripts and without. The
 // form, its refusal, the proposal and the glossary hold in every look.
 func TestRecipeInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%v", script), func(t *testing.T) {
 			s := newSite(t)

@@ -28,6 +28,7 @@ func signUp(b *browsertest.Tab, name string) {
 // TestWalkInABrowser walks the way of a member: sign in, write, table,
 // discuss, vote, read the result; with the pages' scripts and without.
 func TestWalkInABrowser(t *testing.T) {
+	t.Parallel()
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%v", script), func(t *testing.T) {
 			s := newSite(t)

@@ -43,9 +43,11 @@ func (b *Tab) Wear(l Look) {
 // Faults is what axe finds on the present page in a look, a line each.
 func (b *Tab) Faults(l Look) (faults []string) {
 	b.t.Helper()
+	// A colour on its way from one look to the next is the colour of neither.
+	const settle = `document.getAnimations().forEach(a => { if (Number.isFinite(a.effect.getComputedTiming().endTime)) a.finish() })`
 	ask := fmt.Sprintf(`axe.run(document, {runOnly: %s}).then(r => r.violations.map(v =>
 		v.id + ": " + v.help + " at " + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(" | ")))`, l.rules)
-	b.Run("check "+b.At(), chromedp.Evaluate(axe, nil),
+	b.Run("check "+b.At(), chromedp.Evaluate(settle, nil), chromedp.Evaluate(axe, nil),
 		chromedp.Evaluate(ask, &faults, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 	return faults
 }
