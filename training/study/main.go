@@ -50,7 +50,7 @@ func run(args []string) error {
 		}
 		return nil
 	case "hostile":
-		s := hostileStudy{before: 1500, rounds: 12, steps: 10, tested: 256, seed: 1}
+		s := hostileStudy{before: 1500, rounds: 8, steps: 10, tested: 256, seed: 1}
 		if *most > 0 {
 			s.rounds = *most
 		}

@@ -13,7 +13,7 @@ import (
 	"codeberg.org/althing/althing/training/optim"
 )
 
-// shape is the small model of both studies, 33,376 parameters over bytes.
+// shape is the small model of both studies, 33,440 parameters over bytes.
 func shape() llama.Config {
 	return llama.Config{
 		Hidden: 32, Layers: 2, Heads: 2, KVHeads: 2, Intermediate: 88, Context: window, Vocab: 256,

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"codeberg.org/althing/althing/training/llama"
 )
 
 // speeches are n roles of three speeches, the last of which tests.
@@ -134,5 +136,15 @@ func TestRunRefuses(t *testing.T) {
 		if err := run(args); err == nil {
 			t.Errorf("run %q was taken", args)
 		}
+	}
+}
+
+func TestShapeHasTheParametersThatTheDocumentsSay(t *testing.T) {
+	m, err := llama.New(shape())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Params.Len(); got != 33_440 {
+		t.Errorf("%d parameters, want 33,440", got)
 	}
 }
