@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -46,6 +45,7 @@ func TestWalkInABrowser(t *testing.T) {
 			b.Tick(`main input[name="motion"][value="policy"]`)
 			b.Press(`main form button[value="save"]`)
 			b.Sees("Vote for a day", "draft")
+			discuss(b)
 			founder.get("/proposals/1").send("/proposals/1/sponsors", nil)
 			b.Visit("/proposals/1")
 			b.Press(`main form[action="/proposals/1/state"] button[value="table"]`)
@@ -64,13 +64,7 @@ func TestWalkInABrowser(t *testing.T) {
 			b.Sees("Proposal 1: Vote for a day")
 			lendNode(b)
 			reportAnswer(b)
-			judge := s.join(t, "mod")
-			memberstest.Grant(t, &audittest.Bench{Trail: s.trail, Pool: s.pool}, s.memberNamed(t, "mod"), members.Moderators, time.Time{})
-			judge.get("/cases").send("/cases/1/claim", nil).want(http.StatusOK, "Record decision")
-			judge.send("/cases/1/decision", url.Values{
-				"action": {"warn"}, "facts": {"The answer is not Go."}, "do": {"decide"},
-				"reasoning": {"It would not compile, and a reader could take it for an example to follow."},
-			}).want(http.StatusOK, "It would not compile")
+			decideCase(t, s, script)
 			b.Visit("/cases/1")
 			b.Sees("It would not compile")
 			b.Shot(fmt.Sprintf("walk-%v-case", script))
@@ -103,6 +97,29 @@ func reportAnswer(b *browsertest.Tab) {
 	b.Press(`main form[action="/flags"] button`)
 	b.Visit("/changes")
 	b.Sees("reported")
+}
+
+// discuss begins a discussion of the proposal.
+func discuss(b *browsertest.Tab) {
+	b.Visit("/proposals/1/talk")
+	b.Fill("title", "Why a day?", "text", "Who is *away* for an hour should have a say.")
+	b.Press(`main form[action="/proposals/1/talk"] button`)
+	b.Sees("Why a day?", "Who is away for an hour")
+}
+
+// decideCase is a moderator's part, in a browser of their own: to claim what
+// was reported and to decide it with reasons.
+func decideCase(t *testing.T, s *site, script bool) {
+	judge := browsertest.Open(t, s.url, script)
+	signUp(judge, "mod")
+	memberstest.Grant(t, &audittest.Bench{Trail: s.trail, Pool: s.pool}, s.memberNamed(t, "mod"), members.Moderators, time.Time{})
+	judge.Visit("/cases")
+	judge.Press(`main form[action="/cases/1/claim"] button`)
+	judge.Visit("/cases/1")
+	judge.Tick(`main form[action="/cases/1/decision"] input[name="action"][value="warn"]`)
+	judge.Fill("facts", "The answer is not Go.", "reasoning", "It would not compile, and a reader could take it for an example to follow.")
+	judge.Press(`main form[action="/cases/1/decision"] button[value="decide"]`)
+	judge.Sees("It would not compile")
 }
 
 // memberNamed finds a member by name.
