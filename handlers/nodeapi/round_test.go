@@ -217,7 +217,7 @@ func TestMachinesTrainForTheCommunity(t *testing.T) {
 	}
 	recipe := w.Recipe(2, 3)
 	recipe.Steps, recipe.BatchTokens, recipe.Context, recipe.LearnRate = 20, 128, 32, "0.01"
-	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Decide(protocol.MotionTrain, recipe), nil)
+	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Adopt(protocol.MotionTrain, recipe), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
