@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -29,7 +30,8 @@ type benchNode struct {
 	http     *http.Client
 	manifest training.Digest
 	index    int
-	logSize  int64 // of the newest checkpoint that it saw; 0 asks for no proof of consistency
+	logSize  int64         // of the newest checkpoint that it saw; 0 asks for no proof of consistency
+	away     time.Duration // for which the last poll sent it away
 }
 
 // benchClient keeps a connection for each node, as nodes on machines of their
@@ -86,7 +88,11 @@ func (n *benchNode) poll(ctx context.Context, wait time.Duration) (protocol.Assi
 		return a, false, err
 	}
 	defer res.Body.Close()
+	n.away = 0
 	if res.StatusCode == http.StatusNoContent {
+		if back, err := strconv.ParseInt(res.Header.Get(protocol.HeaderComeBack), 10, 64); err == nil {
+			n.away = max(0, time.Until(time.Unix(back, 0)))
+		}
 		return a, false, nil
 	}
 	err = json.NewDecoder(io.LimitReader(res.Body, protocol.MaxWork)).Decode(&a)
@@ -146,4 +152,10 @@ func (n *benchNode) report(ctx context.Context, a protocol.Assignment, u update)
 		rep.Unigram = protocol.Sums{Records: 50, Tokens: 5000, Sum: 150, Squares: 460}
 	}
 	return n.post(ctx, protocol.PathReport, rep, fmt.Sprintf("report-%d-%d", a.ID, a.Epoch))
+}
+
+// decline answers an assignment with the words of an owner who does not want it.
+func (n *benchNode) decline(ctx context.Context, a protocol.Assignment) error {
+	rep := protocol.Report{Assignment: a.ID, Epoch: a.Epoch, Refused: "this machine only measures the platform"}
+	return n.post(ctx, protocol.PathReport, rep, fmt.Sprintf("decline-%d-%d", a.ID, a.Epoch))
 }
