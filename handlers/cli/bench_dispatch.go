@@ -156,7 +156,7 @@ func (d *dispatch) run(ctx context.Context, n int, idle time.Duration) error {
 	w := &workload{dispatch: d, idle: &times{}, updates: make([]update, n)}
 	var all sync.WaitGroup
 	for i, node := range nodes {
-		w.updates[i] = node.newUpdate(d.header, d.count)
+		w.updates[i] = node.newUpdate(d.header, d.count, 0)
 		all.Go(func() { w.node(working, node) })
 	}
 	d.report.Pages = d.readPages(ctx, idle)
@@ -256,7 +256,19 @@ func (w *workload) node(ctx context.Context, n *benchNode) {
 	}
 }
 
+// think is how long a node has a task before it leases and declines it: all
+// have theirs by then, so that the way there and the way back are measured one
+// after the other.
+const think = 4 * time.Second
+
 func (w *workload) work(ctx context.Context, n *benchNode, a protocol.Assignment) {
+	if !w.train.Load() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(think):
+		}
+	}
 	report := func() error { return n.decline(ctx, a) }
 	steps := []func() error{func() error { return n.lease(ctx, a) }}
 	if w.train.Load() {
@@ -355,6 +367,7 @@ func (w *workload) rate(attempts int) float64 {
 	starts := slices.SortedFunc(maps.Values(byRound), time.Time.Compare)
 	busy := time.Duration(0)
 	for i, start := range starts {
+		start = start.Add(think)
 		last := start
 		for _, at := range w.done {
 			if at.After(start) && (i+1 == len(starts) || at.Before(starts[i+1])) {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -110,13 +111,15 @@ type update struct {
 	digest training.Digest
 }
 
-// newUpdate fills a file with small numbers: another for every node.
-func (n *benchNode) newUpdate(header []byte, parameters int) update {
+// newUpdate fills a file with small numbers of both signs, others for every
+// node: updates that resemble each other are held by the checks.
+func (n *benchNode) newUpdate(header []byte, parameters, round int) update {
 	file := make([]byte, len(header)+4*parameters)
 	copy(file, header)
-	for i := range parameters { // between 2⁻¹⁷ and 2⁻¹⁶: the norm of 10 million stays below 1
-		bits := uint32(110)<<23 | uint32(i*2654435761+n.index*40503)&0x7fffff
-		binary.LittleEndian.PutUint32(file[len(header)+4*i:], bits)
+	values := make([]float32, parameters)
+	fill(values, n.index+5000*round)
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(file[len(header)+4*i:], math.Float32bits(v))
 	}
 	return update{file, training.DigestOf(file)}
 }
