@@ -144,6 +144,16 @@ func (n *benchNode) upload(ctx context.Context, a protocol.Assignment, u update)
 	return nil
 }
 
+// download reads the base of an assignment, as a node that does not have it does.
+func (n *benchNode) download(ctx context.Context, a protocol.Assignment) error {
+	target := fmt.Sprintf("%s%s?assignment=%d", protocol.PathBlobs, a.Base.Hex(), a.ID)
+	res, err := n.send(ctx, http.MethodGet, target, nil, training.DigestOf(nil), "")
+	if err != nil {
+		return err
+	}
+	return drain(res.Body)
+}
+
 // report answers an assignment: of training with the update that was uploaded,
 // of measuring with figures that fit it.
 func (n *benchNode) report(ctx context.Context, a protocol.Assignment, u update) error {
