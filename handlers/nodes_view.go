@@ -26,18 +26,18 @@ func whatLeaves() pages.Leaves {
 	return pages.Leaves{
 		Leave: []string{
 			"in each round, an update: how your training changed the weights, as many numbers as the model has",
-			"how many examples it was trained on, how many tokens, and how long it took",
+			"on how many examples, tokens and steps it was trained, how long that took, which engine computed it, and, where the recipe chooses nodes by it, the loss of each step",
 			"losses on your validation text: sums over at least 20 records",
 			"the root of your manifest (a hash) and its counts: records, bytes, tokens, how many were set aside or held back",
 			"what your text is made of, in rounded counts of at least 20 records: languages, kinds of text, classes of licences; the class of the machine, and a region if you name one",
 			"if your own records are to be forgotten: figures of what the model remembers of records planted for that",
-			"processor, memory, kernel and version of the program, and your address on the network, as with any website",
+			"processor, memory, kernel and version of the program, how long a small request takes, and your address on the network, as with any website",
 		},
 		Never: []string{
 			"your text, or any part of it", "names of files and folders", "which records were held back, only how many",
 			"anything at all while the program does not run",
 		},
-		Caution: ui.Plain("An update can reveal parts of the text it was trained on; research on gradient inversion shows how. So it is never shown to anybody: it is stored encrypted to a key of its contributor, read only to compute the sum of the round, and destroying the key forgets it, in backups too."),
+		Caution: ui.Plain("An update can reveal parts of the text it was trained on; research on gradient inversion shows how. So it is stored encrypted to a key of its contributor, read only to compute the sum of the round and by auditors whom a decision names, and destroying the key forgets it, in backups too. Only a campaign on public data publishes updates, and a node takes part in one only where its owner ran it with --public."),
 	}
 }
 
