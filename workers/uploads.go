@@ -89,7 +89,8 @@ func (u Uploads) Check(slot rounds.Slot, header []byte, elements int, body io.Re
 	return got.digest, err
 }
 
-// small is what is encrypted in memory; more goes through a file.
+// small is what is encrypted in memory where the store has to know a name
+// beforehand; more goes through a file.
 const small = protocol.MaxPart
 
 // seal stores an update encrypted to its contributor and returns the name of
@@ -99,12 +100,18 @@ func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name train
 	if err != nil {
 		return sealed, err
 	}
+	write := func(w io.Writer) error { return encrypt(w, identity.Recipient(), name, size, body) }
+	if store, ok := u.Blobs.(blobs.Taker); ok {
+		sealed, _, err = store.Take(ctx, size, write)
+		return sealed, err
+	}
 	if size <= small {
 		var file bytes.Buffer
 		file.Grow(int(size + size/1024 + 1024))
-		if sealed, err = encrypt(&file, identity.Recipient(), name, size, body); err != nil {
+		if err := write(&file); err != nil {
 			return sealed, err
 		}
+		sealed = training.DigestOf(file.Bytes())
 		return sealed, u.Blobs.Put(ctx, sealed, int64(file.Len()), &file)
 	}
 	file, err := os.CreateTemp(u.Dir, "sealed-*")
@@ -112,7 +119,8 @@ func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name train
 		return sealed, err
 	}
 	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
-	if sealed, err = encrypt(file, identity.Recipient(), name, size, body); err != nil {
+	hash := sha256.New()
+	if err := write(io.MultiWriter(file, hash)); err != nil {
 		return sealed, err
 	}
 	length, err := file.Seek(0, io.SeekCurrent)
@@ -122,29 +130,28 @@ func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name train
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return sealed, err
 	}
+	hash.Sum(sealed[:0])
 	return sealed, u.Blobs.Put(ctx, sealed, length, file)
 }
 
-// encrypt writes size bytes of the given name in encrypted form and returns
-// the digest of that form.
-func encrypt(w io.Writer, recipient age.Recipient, name training.Digest, size int64, body io.Reader) (sealed training.Digest, err error) {
-	hash, plain := sha256.New(), sha256.New()
-	to, err := age.Encrypt(io.MultiWriter(w, hash), recipient)
+// encrypt writes size bytes of the given name in encrypted form.
+func encrypt(w io.Writer, recipient age.Recipient, name training.Digest, size int64, body io.Reader) error {
+	to, err := age.Encrypt(w, recipient)
 	if err != nil {
-		return sealed, err
+		return err
 	}
+	plain := sha256.New()
 	n, err := io.Copy(io.MultiWriter(to, plain), io.LimitReader(body, size+1))
 	if err == nil {
 		err = to.Close()
 	}
 	if err != nil {
-		return sealed, err
+		return err
 	}
 	if n != size || training.Digest(plain.Sum(nil)) != name {
-		return sealed, governance.Errorf(governance.Invalid, "The update's bytes are not those of %s.", name)
+		return governance.Errorf(governance.Invalid, "The update's bytes are not those of %s.", name)
 	}
-	hash.Sum(sealed[:0])
-	return sealed, nil
+	return nil
 }
 
 // digestOf reads to the end and returns the SHA-256 of what it read.

@@ -18,6 +18,8 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"train", "bench train [--config S|B|150M|FILE] [--threads N] [--steps K] [--text FILE] [--init FILE] [--batches FILE] [--json]", benchTrain},
 		{"dispatch", "bench dispatch [--nodes N] [--seconds N] [--parameters D] [--json]", benchDispatch},
+		{"round", "bench round [--nodes N] [--parameters D] [--rounds K] [--json]", benchRound},
+		{"aggregate", "bench aggregate [--rule RULE] [--updates K] [--parameters D] [--byzantine F] [--repeat N] [--json]", benchAggregate},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -64,10 +65,11 @@ type dispatchReport struct {
 	Reconnect    spread  `json:"reconnect"`        // every node asks at the same moment, on a new connection
 	Polls        spread  `json:"polls"`            // how much later than it asked for an idle node is answered
 	Pages        spread  `json:"pages"`            // while all nodes poll
+	Tasks        int     `json:"tasks"`            // leased and declined
 	Arrival      spread  `json:"arrival"`          // from the clock of the act that opens the round to the assignment at the node
-	Complete     float64 `json:"complete_per_s"`   // measuring tasks: polled, leased and reported
-	Train        float64 `json:"train_per_s"`      // training tasks: polled, leased, update uploaded and reported
-	BusyPages    spread  `json:"pages_busy"`       // while all nodes upload and report at once
+	Complete     float64 `json:"complete_per_s"`   // tasks that were handed out, leased and answered
+	Train        float64 `json:"train_per_s"`      // tasks of the round: leased, update uploaded and reported
+	BusyPages    spread  `json:"pages_busy"`       // while all nodes lease and report at once
 	Retries      int64   `json:"retries"`          // requests that the server had no time for and that came again
 	ServerRSS    float64 `json:"server_rss_mib"`   // peak of the server's process
 	ServerCPU    float64 `json:"server_cpu_s"`     // of the server's process
@@ -111,12 +113,12 @@ func benchDispatch(ctx context.Context, t Terminal, args []string) error {
 		s    spread
 	}{
 		{"all connect at once", r.Reconnect}, {"idle polls answered late by", r.Polls}, {"pages meanwhile", r.Pages},
-		{"a round's task reaches its node", r.Arrival}, {"pages while all upload and report", r.BusyPages},
+		{"a round's task reaches its node", r.Arrival}, {"pages while all lease and report", r.BusyPages},
 	} {
 		fmt.Fprintf(t.Out, "%-36s %s\n", line.what, line.s)
 	}
-	fmt.Fprintf(t.Out, "lease and complete %.0f/s, train (lease, upload, report) %.0f/s, %d requests came again\n", r.Complete, r.Train, r.Retries)
-	fmt.Fprintf(t.Out, "the round took %.2f s and %d updates; server: peak memory %.0f MiB, %.1f CPU-seconds, Postgres %.1f\n", r.RoundSeconds, r.Updates, r.ServerRSS, r.ServerCPU, r.PostgresCPU)
+	fmt.Fprintf(t.Out, "lease and complete %.0f/s over %d tasks, %d requests came again\n", r.Complete, r.Tasks, r.Retries)
+	fmt.Fprintf(t.Out, "a round of %d updates took %.2f s, %.0f updates/s with lease, upload and report\nserver: peak memory %.0f MiB, %.1f CPU-seconds, Postgres %.1f\n", r.Updates, r.RoundSeconds, r.Train, r.ServerRSS, r.ServerCPU, r.PostgresCPU)
 	if r.Errors != "" {
 		fmt.Fprintln(t.Out, "first error:", r.Errors)
 	}
@@ -131,7 +133,11 @@ type dispatch struct {
 	retried atomic.Int64
 }
 
-// run measures in three parts: all come at once, all wait, all work.
+// trainers are those who train in the last part.
+const trainers = 100
+
+// run measures in four parts: all come at once, all wait, all decline a task,
+// some train.
 func (d *dispatch) run(ctx context.Context, n int, idle time.Duration) error {
 	nodes, err := d.join(ctx, n, 100)
 	if err != nil {
@@ -147,15 +153,18 @@ func (d *dispatch) run(ctx context.Context, n int, idle time.Duration) error {
 
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	w := &workload{dispatch: d, idle: &times{}, arrived: make([]time.Time, n), updates: make([]update, n)}
+	w := &workload{dispatch: d, idle: &times{}, updates: make([]update, n)}
 	var all sync.WaitGroup
 	for i, node := range nodes {
-		w.updates[i] = node.newUpdate(d.header, d.count)
+		w.updates[i] = node.newUpdate(d.header, d.count, 0)
 		all.Go(func() { w.node(working, node) })
 	}
 	d.report.Pages = d.readPages(ctx, idle)
 	d.report.Polls = w.idle.spread()
-	err = w.round(ctx, n)
+	err = w.decline(ctx, n)
+	if err == nil {
+		err = w.learn(ctx, min(n, trainers))
+	}
 	stop()
 	all.Wait()
 	if text := d.failed.Load(); text != nil {
@@ -206,13 +215,18 @@ func (d *dispatch) again(ctx context.Context, request func() error) bool {
 type workload struct {
 	*dispatch
 	idle    *times
+	train   atomic.Bool // nodes do what they are asked; else they decline it
 	updates []update
 
 	mu       sync.Mutex
-	arrived  []time.Time // training task of each node
-	trained  []time.Time // reports of training
-	measured []time.Time // reports of measuring
-	firsts   [2]time.Time
+	arrivals []arrival
+	done     []time.Time // answered assignments
+}
+
+// arrival is an assignment at its node.
+type arrival struct {
+	round training.RoundID
+	at    time.Time
 }
 
 // node polls until the context ends and answers what it is asked.
@@ -226,109 +240,162 @@ func (w *workload) node(ctx context.Context, n *benchNode) {
 			return
 		case err != nil:
 			w.again(ctx, func() error { return err })
+		case n.away > 0:
+			select {
+			case <-ctx.Done():
+			case <-time.After(n.away):
+			}
 		case !ok:
 			w.idle.add(time.Since(began) - wait)
 		default:
+			w.mu.Lock()
+			w.arrivals = append(w.arrivals, arrival{a.Round, time.Now()})
+			w.mu.Unlock()
 			w.work(ctx, n, a)
 		}
 	}
 }
 
+// think is how long a node has a task before it leases and declines it: all
+// have theirs by then, so that the way there and the way back are measured one
+// after the other.
+const think = 4 * time.Second
+
 func (w *workload) work(ctx context.Context, n *benchNode, a protocol.Assignment) {
-	train := a.Kind == protocol.Train
-	w.mu.Lock()
-	if train && w.arrived[n.index].IsZero() {
-		w.arrived[n.index] = time.Now()
+	if !w.train.Load() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(think):
+		}
 	}
-	if first := &w.firsts[b2i(train)]; first.IsZero() {
-		*first = time.Now()
-	}
-	w.mu.Unlock()
-	u := w.updates[n.index]
+	report := func() error { return n.decline(ctx, a) }
 	steps := []func() error{func() error { return n.lease(ctx, a) }}
-	if train {
-		steps = append(steps, func() error { return n.upload(ctx, a, u) })
+	if w.train.Load() {
+		u := w.updates[n.index]
+		report = func() error { return n.report(ctx, a, u) }
+		if a.Kind == protocol.Train {
+			steps = append(steps, func() error { return n.upload(ctx, a, u) })
+		}
 	}
-	for _, step := range append(steps, func() error { return n.report(ctx, a, u) }) {
+	for _, step := range append(steps, report) {
 		if !w.again(ctx, step) {
 			return
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if train {
-		w.trained = append(w.trained, time.Now())
-	} else {
-		w.measured = append(w.measured, time.Now())
-	}
+	w.done = append(w.done, time.Now())
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// round decides on one round of all nodes and waits for its verdict.
-func (w *workload) round(ctx context.Context, n int) error {
-	id, err := w.decide(ctx, w.recipe(1, n))
-	if err != nil {
-		return err
-	}
-	limit, cancel := context.WithTimeout(ctx, 5*time.Minute)
+// campaign decides on one round of some nodes, waits until nothing of it runs
+// any more, and returns its attempts. Meanwhile it reads pages.
+func (w *workload) campaign(ctx context.Context, recipe protocol.Recipe) ([]rounds.Round, spread, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	reading, stop := context.WithCancel(limit)
+	w.mu.Lock()
+	w.arrivals, w.done = nil, nil
+	w.mu.Unlock()
+	id, err := w.decide(ctx, recipe)
+	if err != nil {
+		return nil, spread{}, err
+	}
 	pages := make(chan spread, 1)
-	go func() { pages <- w.readPages(reading, 5*time.Minute) }()
-	r, err := w.verdict(limit, id)
-	stop()
-	w.report.BusyPages = <-pages
+	go func() { pages <- w.readPages(ctx, 5*time.Minute) }()
+	err = w.ended(ctx, id)
+	cancel()
+	took := <-pages
+	if err != nil {
+		return nil, took, err
+	}
+	all, err := w.stores.Rounds.Rounds(context.WithoutCancel(ctx), id)
+	return all, took, err
+}
+
+func (d *dispatch) ended(ctx context.Context, id training.CampaignID) error {
+	for {
+		c, err := d.stores.Rounds.Campaign(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.State != rounds.Running {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("campaign %d did not end: %w", id, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// decline lets every node lease what it is asked and decline it: the least that
+// a task can cost. A round that everybody declined is tried again, so there are
+// several.
+func (w *workload) decline(ctx context.Context, n int) error {
+	attempts, pages, err := w.campaign(ctx, w.recipe(1, n))
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var arrival times
-	for _, at := range w.arrived {
-		if !at.IsZero() {
-			arrival.add(at.Sub(*r.CollectingAt))
+	var took times
+	opened := map[training.RoundID]time.Time{}
+	for _, r := range attempts {
+		if r.CollectingAt != nil {
+			opened[r.ID] = *r.CollectingAt
 		}
 	}
-	w.report.Arrival, w.report.Updates = arrival.spread(), r.Updates
-	w.report.Train, w.report.Complete = rate(w.firsts[1], w.trained), rate(w.firsts[0], w.measured)
-	w.report.RoundSeconds = r.EndedAt.Sub(*r.CollectingAt).Seconds()
+	for _, a := range w.arrivals {
+		took.add(a.at.Sub(opened[a.round]))
+	}
+	w.report.Arrival, w.report.BusyPages, w.report.Tasks = took.spread(), pages, len(w.done)
+	w.report.Complete = w.rate(len(opened))
 	return nil
 }
 
-func rate(first time.Time, done []time.Time) float64 {
-	if len(done) == 0 {
-		return 0
-	}
-	return float64(len(done)) / slices.MaxFunc(done, time.Time.Compare).Sub(first).Seconds()
-}
-
-// verdict waits until the campaign has ended and returns its last round.
-func (d *dispatch) verdict(ctx context.Context, id training.CampaignID) (rounds.Round, error) {
-	for {
-		all, err := d.stores.Rounds.Rounds(ctx, id)
-		if err != nil {
-			return rounds.Round{}, err
+// rate is answers per second while tasks came and were answered. Between the
+// attempts at a round nobody has anything to do; that time is left out.
+func (w *workload) rate(attempts int) float64 {
+	byRound := map[training.RoundID]time.Time{}
+	for _, a := range w.arrivals {
+		if first, ok := byRound[a.round]; !ok || a.at.Before(first) {
+			byRound[a.round] = a.at
 		}
-		if n := len(all); n > 0 {
-			switch r := all[n-1]; r.State {
-			case rounds.Accepted:
-				return r, nil
-			case rounds.Abandoned, rounds.Rejected:
-				return r, fmt.Errorf("round %d was %s: %s", r.ID, r.State, r.Reason)
+	}
+	slices.SortFunc(w.done, time.Time.Compare)
+	starts := slices.SortedFunc(maps.Values(byRound), time.Time.Compare)
+	busy := time.Duration(0)
+	for i, start := range starts {
+		start = start.Add(think)
+		last := start
+		for _, at := range w.done {
+			if at.After(start) && (i+1 == len(starts) || at.Before(starts[i+1])) {
+				last = at
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return rounds.Round{}, fmt.Errorf("the round did not end: %w", ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
+		busy += last.Sub(start)
 	}
+	if busy <= 0 || attempts == 0 {
+		return 0
+	}
+	return float64(len(w.done)) / busy.Seconds()
+}
+
+// learn lets some nodes train and measure.
+func (w *workload) learn(ctx context.Context, n int) error {
+	w.train.Store(true)
+	attempts, _, err := w.campaign(ctx, w.recipe(1, n))
+	if err != nil {
+		return err
+	}
+	r := attempts[len(attempts)-1]
+	if r.State != rounds.Accepted {
+		return fmt.Errorf("round %d was %s: %s", r.ID, r.State, r.Reason)
+	}
+	w.report.Updates, w.report.RoundSeconds = r.Updates, r.EndedAt.Sub(*r.CollectingAt).Seconds()
+	w.report.Train = float64(r.Updates) / r.AggregatingAt.Sub(*r.CollectingAt).Seconds()
+	return nil
 }
 
 // readPages reads pages as a visitor does, twenty a second.

@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -29,7 +31,8 @@ type benchNode struct {
 	http     *http.Client
 	manifest training.Digest
 	index    int
-	logSize  int64 // of the newest checkpoint that it saw; 0 asks for no proof of consistency
+	logSize  int64         // of the newest checkpoint that it saw; 0 asks for no proof of consistency
+	away     time.Duration // for which the last poll sent it away
 }
 
 // benchClient keeps a connection for each node, as nodes on machines of their
@@ -86,7 +89,11 @@ func (n *benchNode) poll(ctx context.Context, wait time.Duration) (protocol.Assi
 		return a, false, err
 	}
 	defer res.Body.Close()
+	n.away = 0
 	if res.StatusCode == http.StatusNoContent {
+		if back, err := strconv.ParseInt(res.Header.Get(protocol.HeaderComeBack), 10, 64); err == nil {
+			n.away = max(0, time.Until(time.Unix(back, 0)))
+		}
 		return a, false, nil
 	}
 	err = json.NewDecoder(io.LimitReader(res.Body, protocol.MaxWork)).Decode(&a)
@@ -104,13 +111,15 @@ type update struct {
 	digest training.Digest
 }
 
-// newUpdate fills a file with small numbers: another for every node.
-func (n *benchNode) newUpdate(header []byte, parameters int) update {
+// newUpdate fills a file with small numbers of both signs, others for every
+// node: updates that resemble each other are held by the checks.
+func (n *benchNode) newUpdate(header []byte, parameters, round int) update {
 	file := make([]byte, len(header)+4*parameters)
 	copy(file, header)
-	for i := range parameters { // between 2⁻¹⁷ and 2⁻¹⁶: the norm of 10 million stays below 1
-		bits := uint32(110)<<23 | uint32(i*2654435761+n.index*40503)&0x7fffff
-		binary.LittleEndian.PutUint32(file[len(header)+4*i:], bits)
+	values := make([]float32, parameters)
+	fill(values, n.index+5000*round)
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(file[len(header)+4*i:], math.Float32bits(v))
 	}
 	return update{file, training.DigestOf(file)}
 }
@@ -135,6 +144,16 @@ func (n *benchNode) upload(ctx context.Context, a protocol.Assignment, u update)
 	return nil
 }
 
+// download reads the base of an assignment, as a node that does not have it does.
+func (n *benchNode) download(ctx context.Context, a protocol.Assignment) error {
+	target := fmt.Sprintf("%s%s?assignment=%d", protocol.PathBlobs, a.Base.Hex(), a.ID)
+	res, err := n.send(ctx, http.MethodGet, target, nil, training.DigestOf(nil), "")
+	if err != nil {
+		return err
+	}
+	return drain(res.Body)
+}
+
 // report answers an assignment: of training with the update that was uploaded,
 // of measuring with figures that fit it.
 func (n *benchNode) report(ctx context.Context, a protocol.Assignment, u update) error {
@@ -146,4 +165,10 @@ func (n *benchNode) report(ctx context.Context, a protocol.Assignment, u update)
 		rep.Unigram = protocol.Sums{Records: 50, Tokens: 5000, Sum: 150, Squares: 460}
 	}
 	return n.post(ctx, protocol.PathReport, rep, fmt.Sprintf("report-%d-%d", a.ID, a.Epoch))
+}
+
+// decline answers an assignment with the words of an owner who does not want it.
+func (n *benchNode) decline(ctx context.Context, a protocol.Assignment) error {
+	rep := protocol.Report{Assignment: a.ID, Epoch: a.Epoch, Refused: "this machine only measures the platform"}
+	return n.post(ctx, protocol.PathReport, rep, fmt.Sprintf("decline-%d-%d", a.ID, a.Epoch))
 }

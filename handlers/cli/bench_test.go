@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -156,3 +159,37 @@ func TestCheckpointFollowsAnAct(t *testing.T) {
 }
 
 var newest = audit.Filter{Limit: 1}
+
+// TestBenchmarksOfThePlatform runs each measurement small: it ends, nothing
+// fails on the way, and it says what it measured.
+func TestBenchmarksOfThePlatform(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want func(map[string]any) bool
+	}{
+		{[]string{"dispatch", "--nodes", "12", "--seconds", "1", "--json"}, func(r map[string]any) bool {
+			return r["tasks"] == 36.0 && r["updates"] == 12.0 && r["errors"] == nil && r["complete_per_s"].(float64) > 0
+		}},
+		{[]string{"round", "--nodes", "6", "--parameters", "500", "--rounds", "2", "--json"}, func(r map[string]any) bool {
+			return r["rounds"] == 2.0 && r["round"].(map[string]any)["n"] == 2.0
+		}},
+		{[]string{"aggregate", "--rule", "krum", "--updates", "9", "--byzantine", "2", "--parameters", "3000", "--json"}, func(r map[string]any) bool {
+			return r["rule"] == "krum" && r["streamed"] == false
+		}},
+	} {
+		var out bytes.Buffer
+		if err := bench(t.Context(), Terminal{Out: &out, Err: io.Discard}, tt.args); err != nil {
+			t.Errorf("bench %v: %v", tt.args, err)
+			continue
+		}
+		var r map[string]any
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil || !tt.want(r) {
+			t.Errorf("bench %v: %v: %s", tt.args, err, &out)
+		}
+	}
+	err := bench(t.Context(), Terminal{Out: io.Discard, Err: io.Discard}, []string{"aggregate", "--rule", "oracle"})
+	if !errors.Is(err, errUsage) {
+		t.Errorf("an unknown rule: %v", err)
+	}
+}

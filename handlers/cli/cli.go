@@ -37,7 +37,7 @@ func commands() []command {
 		{"node", "node join|preview|run|complete|adapt …           lend this machine to a community", node},
 		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says; or verify promise FILE --log URL; or verify round --id N ARCHIVE", verify},
 		{"tally", "tally FILE.blt [--rule RULE] [--lot 3,1,2]       count an election again", count},
-		{"bench", "bench train …                                     measure this machine at the platform's work", bench},
+		{"bench", "bench train|dispatch|round|aggregate …            measure this machine at the platform's work", bench},
 		{"migrate", "migrate [--dir DIR]                              bring the database to this version", migrate},
 	}
 }

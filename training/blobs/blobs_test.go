@@ -302,3 +302,29 @@ func TestTwoTransfersOfOneArtefact(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTakeNamesWhatItWrites(t *testing.T) {
+	t.Parallel()
+	s, err := OpenFolder(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	name, size, err := s.Take(t.Context(), 4, func(w io.Writer) error { _, err := w.Write([]byte("text")); return err })
+	if err != nil || size != 4 || name != training.DigestOf([]byte("text")) {
+		t.Fatalf("Take = %s, %d, %v", name.Hex(), size, err)
+	}
+	if n, err := s.Stat(t.Context(), name); n != 4 || err != nil {
+		t.Errorf("Stat = %d, %v", n, err)
+	}
+	cut := errors.New("cut")
+	_, _, err = s.Take(t.Context(), 4, func(w io.Writer) error {
+		return errors.Join(cut, func() error { _, err := w.Write([]byte("te")); return err }())
+	})
+	if !errors.Is(err, cut) {
+		t.Errorf("Take of what broke off = %v", err)
+	}
+	if _, err := s.Stat(t.Context(), training.DigestOf([]byte("te"))); !governance.Is(err, governance.NotFound) {
+		t.Errorf("half of it is there: %v", err)
+	}
+}

@@ -40,5 +40,13 @@ type Store interface {
 	Remove(ctx context.Context, name training.Digest) error
 }
 
+// Taker is a Store that names what it is given while it writes it: whoever does
+// not know the digest beforehand spares a second pass over the bytes.
+type Taker interface {
+	// Take stores what write writes, about so many bytes, and returns its name
+	// and size. Nothing is stored when write fails.
+	Take(ctx context.Context, about int64, write func(io.Writer) error) (training.Digest, int64, error)
+}
+
 // Reader reads a blob from its beginning.
 func Reader(b Blob) *io.SectionReader { return io.NewSectionReader(b, 0, b.Size()) }

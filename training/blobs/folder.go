@@ -1,7 +1,6 @@
 package blobs
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -121,11 +120,36 @@ func (f *Folder) Put(ctx context.Context, name training.Digest, size int64, r io
 	return nil
 }
 
-func (f *Folder) write(ctx context.Context, name training.Digest, size int64, r io.Reader) (err error) {
+func (f *Folder) write(ctx context.Context, name training.Digest, size int64, r io.Reader) error {
+	_, _, err := f.fresh(func(w io.Writer) error {
+		n, err := io.Copy(w, io.LimitReader(withContext(ctx, r), size+1))
+		if err == nil && n != size {
+			err = governance.Errorf(governance.Invalid, "The artefact has another length than the %d bytes that were announced.", size)
+		}
+		return err
+	}, &name)
+	return err
+}
+
+// Take implements Taker.
+func (f *Folder) Take(ctx context.Context, about int64, write func(io.Writer) error) (training.Digest, int64, error) {
+	if err := f.options.room(f.root.Name(), about); err != nil {
+		return training.Digest{}, 0, err
+	}
+	name, size, err := f.fresh(write, nil)
+	if err != nil {
+		err = fmt.Errorf("store an artefact of about %d bytes: %w", about, full(err))
+	}
+	return name, size, err
+}
+
+// fresh puts a file in place under the digest of what is written to it, whole
+// and synced, or leaves nothing. want, if not nil, is the only name that it may get.
+func (f *Folder) fresh(write func(io.Writer) error, want *training.Digest) (name training.Digest, size int64, err error) {
 	temporary := fresh + "/" + randomName()
 	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return name, 0, err
 	}
 	defer func() {
 		file.Close()
@@ -134,25 +158,30 @@ func (f *Folder) write(ctx context.Context, name training.Digest, size int64, r 
 		}
 	}()
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(file, hash), io.LimitReader(withContext(ctx, r), size+1))
-	switch {
-	case err != nil:
-		return err
-	case n != size:
-		return governance.Errorf(governance.Invalid, "The artefact has another length than the %d bytes that were announced.", size)
-	case !bytes.Equal(hash.Sum(nil), name[:]):
-		return governance.Errorf(governance.Invalid, "The artefact's bytes do not have the digest %s.", name.Hex())
+	if err := write(io.MultiWriter(file, hash)); err != nil {
+		return name, 0, err
+	}
+	hash.Sum(name[:0])
+	if want != nil && name != *want {
+		return name, 0, governance.Errorf(governance.Invalid, "The artefact's bytes do not have the digest %s.", want.Hex())
+	}
+	if size, err = file.Seek(0, io.SeekCurrent); err != nil {
+		return name, 0, err
 	}
 	if err := file.Sync(); err != nil {
-		return err
+		return name, 0, err
 	}
-	if err := f.root.Mkdir(name.Hex()[:2], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	made := f.root.Mkdir(name.Hex()[:2], 0o700)
+	if made != nil && !errors.Is(made, fs.ErrExist) {
+		return name, 0, made
 	}
 	if err := f.root.Rename(temporary, place(name)); err != nil {
-		return err
+		return name, 0, err
 	}
-	return errors.Join(syncFolder(f.root, name.Hex()[:2]), syncFolder(f.root, "."))
+	if err := syncFolder(f.root, name.Hex()[:2]); err != nil || made != nil {
+		return name, size, err
+	}
+	return name, size, syncFolder(f.root, ".")
 }
 
 // syncFolder makes a rename survive a power cut.

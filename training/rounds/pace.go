@@ -39,7 +39,8 @@ func (s *Store) Pacing(ctx context.Context, node governance.NodeID) (Pacing, err
 // asked; zeros when nothing paces them.
 func (s *Store) pace(ctx context.Context, nodes []governance.NodeID) ([]Pacing, error) {
 	const q = `
-		select r.seed, r.present, r.cohort, coalesce(r.evaluate_by, r.deadline), c.recipe
+		select r.seed, r.present, cardinality(r.cohort), array(select n from unnest(@nodes::bigint[]) as n where n = any(r.cohort)),
+			coalesce(r.evaluate_by, r.deadline), c.recipe
 		from rounds r join campaigns c on c.id = r.campaign
 		where r.state in ('collecting', 'aggregating', 'evaluating') and c.replays is null
 		and (select count(*) from campaigns where state = 'running') = 1
@@ -47,9 +48,9 @@ func (s *Store) pace(ctx context.Context, nodes []governance.NodeID) ([]Pacing, 
 	out := make([]Pacing, len(nodes))
 	var p Pacing
 	var seed []byte
-	var cohort []governance.NodeID
+	var mine []governance.NodeID
 	var recipe string
-	err := s.pool.QueryRow(ctx, q).Scan(&seed, &p.Present, &cohort, &p.Next, &recipe)
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"nodes": plain(nodes)}).Scan(&seed, &p.Present, &p.Asked, &mine, &p.Next, &recipe)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return out, nil
 	}
@@ -61,10 +62,9 @@ func (s *Store) pace(ctx context.Context, nodes []governance.NodeID) ([]Pacing, 
 		return nil, err
 	}
 	copy(p.Seed[:], seed)
-	p.Asked = len(cohort)
 	p.Every = 2 * time.Duration(decided.Deadline) * time.Second // collecting and evaluating
-	asked := make(map[governance.NodeID]bool, len(cohort))
-	for _, id := range cohort {
+	asked := make(map[governance.NodeID]bool, len(mine))
+	for _, id := range mine {
 		asked[id] = true
 	}
 	for i, n := range nodes {

@@ -41,7 +41,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 	if err := rep.Check(); err != nil {
 		return governance.Errorf(governance.Invalid, "The report cannot be taken: %v.", err)
 	}
-	last := false // this act knows that it is, and has asked for what follows
+	far := false // so many are open that this cannot be the last, or this act has asked for what follows
 	receipt, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if tx.Actor.Node == 0 {
 			return nil, governance.Errorf(governance.Forbidden, "Only a node reports.")
@@ -71,7 +71,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 			ev, err = measured(a, r, rep)
 		}
 		if err == nil {
-			last, err = s.last(ctx, tx, a, r)
+			far, err = s.last(ctx, tx, a, r)
 		}
 		return ev, err
 	})
@@ -79,7 +79,7 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 		return err
 	}
 	s.stir()
-	if !last && !receipt.Repeated {
+	if !far && !receipt.Repeated {
 		s.complete(ctx, rep.Assignment)
 	}
 	return nil
@@ -119,7 +119,7 @@ func (s *Store) complete(ctx context.Context, id training.AssignmentID) {
 func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, campaignRow, error) {
 	const campaign = campaignSQL + `
 		where id = (select r.campaign from assignments a join rounds r on r.id = a.round where a.id = @id and a.node = @node) for share`
-	const round = roundSQL + `
+	const round = reportedRoundSQL + `
 		where id = (select a.round from assignments a where a.id = @id and a.node = @node) for share`
 	const assignment = `
 		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
@@ -255,21 +255,27 @@ func stepsOf(recipe protocol.Recipe, rep protocol.Report) (int64, error) {
 	return rep.Steps, nil
 }
 
-// last is the step that asks for what follows when nothing more is waited for,
-// and reports whether it did.
+// most is how many reports may be on their way at one moment, on all servers.
+const most = 64
+
+// last is the step that asks for what follows when nothing more is waited for.
+// It answers false where the reports that are on their way beside this one
+// could make it the last.
 func (s *Store) last(ctx context.Context, tx *audit.Tx, a assigned, r roundRow) (bool, error) {
 	const q = `
-		select not exists (select from assignments where round = @round and kind = @kind and state = 'open')
-			or @kind = 'train' and (select count(*) from updates where round = @round) >= @wanted`
-	var done bool
-	args := pgx.StrictNamedArgs{"round": r.ID, "kind": a.Kind, "wanted": r.Wanted}
-	if err := tx.QueryRow(ctx, q, args).Scan(&done); err != nil {
+		select (select count(*) from (
+				select from assignments where round = @round and kind = @kind and state = 'open' limit @most) as o),
+			case @kind when 'train' then (select count(*) from updates where round = @round) else 0 end`
+	var open, come int
+	args := pgx.StrictNamedArgs{"round": r.ID, "kind": a.Kind, "most": most}
+	if err := tx.QueryRow(ctx, q, args).Scan(&open, &come); err != nil {
 		return false, fmt.Errorf("count reports of round %d: %w", r.ID, err)
 	}
+	train := a.Kind == protocol.Train
 	switch {
-	case !done:
-		return false, nil
-	case a.Kind == protocol.Train:
+	case open > 0 && !(train && come >= r.Wanted):
+		return open == most && !(train && come >= r.Wanted-most), nil
+	case train:
 		return true, tx.Enqueue(ctx, AggregateArgs{Round: r.ID}, uniqueByRound())
 	}
 	return true, tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound())

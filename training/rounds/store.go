@@ -133,6 +133,11 @@ const (
 		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), cohort, wanted, checkpoint,
 			server_base, server, present, planned_at, deadline, evaluate_by
 		from rounds `
+	// without the cohort, which may be thousands of nodes and which no report needs
+	reportedRoundSQL = `
+		select id, campaign, number, attempt, state, epoch, base, seed, coalesce(origin, 0), '{}'::bigint[], wanted, checkpoint,
+			server_base, server, present, planned_at, deadline, evaluate_by
+		from rounds `
 )
 
 // lockCampaign is the step that reads a campaign and keeps it as it is until
