@@ -146,9 +146,6 @@ func (s *site) answer() bool {
 	any := false
 	for _, n := range s.nodes {
 		a, err := s.Training.Rounds.Next(s.t.Context(), n, 0)
-		for try := 0; try < 30 && governance.Is(err, governance.NotFound); try++ { // another request may hold the row
-			a, err = s.Training.Rounds.Next(s.t.Context(), n, 0)
-		}
 		if governance.Is(err, governance.NotFound) {
 			continue
 		}

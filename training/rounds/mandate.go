@@ -136,8 +136,11 @@ func (s *Store) inclusion(ctx context.Context, id governance.EntryID) (translog.
 	if err != nil {
 		return translog.Inclusion{}, err
 	}
-	if index < 0 || index >= s.proofs.size {
+	switch {
+	case index < 0:
 		return translog.Inclusion{}, errPending
+	case index >= s.proofs.size: // the kept proofs are of a checkpoint before it
+		return translog.Inclusion{}, errGrew
 	}
 	p, err := s.log.Inclusion(ctx, index)
 	if err != nil {

@@ -48,11 +48,15 @@ func New(t testing.TB, f Founding, crash func(string) error) *Bench {
 	return NewWith(t, f, rounds.Options{Crash: crash})
 }
 
-// NewWith is New with options of the store; log, key and clock are the bench's.
+// NewWith is New with options of the store; log and key are the bench's, and
+// the clock where none is given.
 func NewWith(t testing.TB, f Founding, opts rounds.Options) *Bench {
 	t.Helper()
 	b := &Bench{Bench: audittest.New(t), t: t, Base: f.Weights, Server: ed25519.NewKeyFromSeed(make([]byte, 32))}
-	opts.Log, opts.Server, opts.Now = b.Log, b.Server, b.Now
+	opts.Log, opts.Server = b.Log, b.Server
+	if opts.Now == nil {
+		opts.Now = b.Now
+	}
 	b.Rounds = rounds.New(b.Trail, b.Pool, opts)
 	b.Models = models.New(b.Trail, b.Pool)
 	b.Corpus = corpus.New(b.Trail, b.Pool)
