@@ -30,11 +30,11 @@
 //
 // # Sketches
 //
-// A node's direction is remembered as 256 integers, a count sketch (Charikar,
+// A node's direction is remembered as 1,024 integers, a count sketch (Charikar,
 // Chen, Farach-Colton 2002): coordinate i is added with sign s(i) to place h(i).
 // Cosines between sketches estimate those between updates with a standard
-// error of about 1/16. A sketch is a linear map from a million numbers or more
-// to 256, so the update cannot be computed back from it; but who guesses a text
+// error of about 1/32. A sketch is a linear map from a million numbers or more
+// to 1,024, so the update cannot be computed back from it; but who guesses a text
 // and the seed can train on it and compare, and learns with that error whether
 // the guess points the same way. Sketches therefore are kept like updates: on the server,
 // encrypted to the contributor's key, never on a page, in the log or in an

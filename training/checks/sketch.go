@@ -6,8 +6,10 @@ import (
 	"math"
 )
 
-// Places is the number of integers in a sketch.
-const Places = 256
+// Places is the number of integers in a sketch: as many as keep the error of a
+// cosine far below what a community lets a direction decide. With 256, one in
+// 1,500 updates at right angles to the one before was held at a limit of −0.2.
+const Places = 1024
 
 // Sketch is a direction in few numbers: the count sketch of an update scaled to
 // a length of 2^20. The zero sketch is that of an update of zeros.
@@ -38,7 +40,7 @@ func ParseSketch(b []byte) (*Sketch, error) {
 }
 
 // Cosine estimates the cosine between the two vectors, with a standard error of
-// about 1/16; of vectors of the same direction it is 1 but for rounding.
+// about 1/32; of vectors of the same direction it is 1 but for rounding.
 func (s *Sketch) Cosine(t *Sketch) float64 {
 	var product, a, b int64
 	for i := range s {
@@ -68,7 +70,7 @@ func (s *Sketcher) Add(from int, part []float32, times float64) {
 	}
 }
 
-// spot is the place of a coordinate in the lower eight bits and its sign in the
+// spot is the place of a coordinate in the lower ten bits and its sign in the
 // highest, by SplitMix64 (Steele, Lea, Flood 2014) at position i.
 func spot(key uint64, i int) uint64 {
 	z := key + uint64(i+1)*0x9e3779b97f4a7c15
