@@ -61,14 +61,35 @@ func (f *pass) check(tokens []int32, time int) error {
 	return nil
 }
 
-// resize makes all buffers fit n rows in sequences of time.
+// resize makes all buffers fit n rows in sequences of time. What was allocated
+// for more serves fewer: texts of many lengths come one after another.
 func (f *pass) resize(n, time int) {
-	c := f.model.Config
 	f.attn.batch, f.attn.time = n/time, time
-	tables := n / time * c.Heads * tableSize(time)
-	if n == f.capacity && tables == f.tableSize {
+	tables := n / time * f.model.Config.Heads * tableSize(time)
+	if n > f.capacity || tables > f.tableSize {
+		f.allocate(max(n, f.capacity), max(tables, f.tableSize))
+	}
+	if n == f.x.Rows {
 		return
 	}
+	for l := range f.layers {
+		a := &f.layers[l]
+		shorten(n, &a.x, &a.n1, &a.q, &a.k, &a.v, &a.o, &a.mid, &a.n2, &a.a, &a.u, &a.h)
+	}
+	shorten(n, &f.x, &f.n, &f.logits)
+	f.nll = f.nll[:n]
+}
+
+// shorten leaves n rows of matrices that were allocated for more.
+func shorten(n int, matrices ...*tensor.Matrix) {
+	for _, m := range matrices {
+		m.Rows, m.Data = n, m.Data[:n*m.Cols]
+	}
+}
+
+// allocate makes buffers for n rows and so many probabilities.
+func (f *pass) allocate(n, tables int) {
+	c := f.model.Config
 	f.capacity, f.tableSize = n, tables
 	mat := func(cols int) tensor.Matrix { return tensor.Mat(make([]float32, n*cols), n, cols) }
 	kv := c.KVHeads * c.HeadDim()

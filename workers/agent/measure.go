@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/llama"
@@ -28,8 +30,12 @@ func newScorer(m *llama.Model, threads int) *scorer {
 }
 
 // passTokens is how many tokens go through the model at once: every pass lays
-// its weights out anew, which costs as much as some hundred tokens.
-const passTokens = 4096
+// its weights out anew, which costs as much as some hundred tokens. Of them at
+// most mostFilled are there only to make pieces equally long.
+const (
+	passTokens = 4096
+	mostFilled = 256
+)
 
 // nll returns the loss of one text, as nlls does.
 func (s *scorer) nll(ctx context.Context, text []byte) (float64, error) {
@@ -47,23 +53,23 @@ func (s *scorer) nll(ctx context.Context, text []byte) (float64, error) {
 // a later one, so the sums are the same as one by one.
 func (s *scorer) nlls(ctx context.Context, texts [][]byte) ([]float64, error) {
 	sums := make([]float64, len(texts))
-	var batch []piece
-	longest := 0
+	var window []piece
+	tokens := 0
 	for i, text := range texts {
 		targets := tokenizer.Encode(string(text))
 		inputs := append([]int32{tokenizer.EndOfText}, targets...)
 		for at := 0; at < len(targets); at += s.context {
 			n := min(s.context, len(targets)-at)
-			if (len(batch)+1)*max(longest, n) > s.most {
-				if err := s.pass(ctx, batch, longest, sums); err != nil {
-					return nil, err
-				}
-				batch, longest = batch[:0], 0
+			window, tokens = append(window, piece{text: i, inputs: inputs[at : at+n], targets: targets[at : at+n]}), tokens+n
+		}
+		if tokens >= sortedPasses*s.most {
+			if err := s.score(ctx, window, sums); err != nil {
+				return nil, err
 			}
-			batch, longest = append(batch, piece{i, inputs[at : at+n], targets[at : at+n]}), max(longest, n)
+			window, tokens = window[:0], 0
 		}
 	}
-	if err := s.pass(ctx, batch, longest, sums); err != nil {
+	if err := s.score(ctx, window, sums); err != nil {
 		return nil, err
 	}
 	for _, sum := range sums {
@@ -78,17 +84,51 @@ func (s *scorer) nlls(ctx context.Context, texts [][]byte) ([]float64, error) {
 type piece struct {
 	text            int // whose sum it adds to
 	inputs, targets []int32
+	losses          []float32
 }
 
-// pass adds the losses of a batch of pieces to the sums of their texts.
-func (s *scorer) pass(ctx context.Context, batch []piece, longest int, sums []float64) error {
-	if len(batch) == 0 {
-		return nil
+// sortedPasses is for how many passes pieces are gathered before they are put
+// in order, which bounds the memory that they take.
+const sortedPasses = 32
+
+// score adds the losses of pieces to the sums of their texts. Pieces of about
+// one length go through the model together, so that little is filled up; the
+// sums are taken in the order of the pieces, as if nobody had sorted them.
+func (s *scorer) score(ctx context.Context, pieces []piece, sums []float64) error {
+	order := make([]*piece, len(pieces))
+	for i := range pieces {
+		order[i] = &pieces[i]
 	}
+	slices.SortStableFunc(order, func(a, b *piece) int { return cmp.Compare(len(b.inputs), len(a.inputs)) })
+	for len(order) > 0 {
+		longest := len(order[0].inputs)
+		n, filled := 1, 0
+		for n < len(order) && (n+1)*longest <= s.most {
+			if filled += longest - len(order[n].inputs); filled > mostFilled {
+				break
+			}
+			n++
+		}
+		if err := s.pass(ctx, order[:n]); err != nil {
+			return err
+		}
+		order = order[n:]
+	}
+	for _, p := range pieces {
+		for _, l := range p.losses {
+			sums[p.text] += float64(l)
+		}
+	}
+	return nil
+}
+
+// pass computes the losses of a batch of pieces, the longest first.
+func (s *scorer) pass(ctx context.Context, batch []*piece) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var inputs, targets []int32
+	longest := len(batch[0].inputs)
+	inputs, targets := make([]int32, 0, len(batch)*longest), make([]int32, 0, len(batch)*longest)
 	for _, p := range batch {
 		inputs, targets = append(inputs, p.inputs...), append(targets, p.targets...)
 		for range longest - len(p.inputs) {
@@ -100,9 +140,7 @@ func (s *scorer) pass(ctx context.Context, batch []piece, longest int, sums []fl
 		return err
 	}
 	for i, p := range batch {
-		for _, l := range losses[i*longest : i*longest+len(p.inputs)] {
-			sums[p.text] += float64(l)
-		}
+		p.losses = slices.Clone(losses[i*longest : i*longest+len(p.inputs)])
 	}
 	return nil
 }

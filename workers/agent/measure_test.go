@@ -54,6 +54,37 @@ func TestEvaluateAgain(t *testing.T) {
 	}
 }
 
+// TestTextsTogetherLoseTheSame scores texts of many lengths at once, in few and
+// in many passes, and each alone: the sums are the same to the last bit.
+func TestTextsTogetherLoseTheSame(t *testing.T) {
+	p := newPlatform(t)
+	m := p.model(3)
+	var texts [][]byte
+	for i := range 150 {
+		texts = append(texts, []byte(strings.Repeat("what the sagas say of "+strings.Repeat("x", i%7), 9)[:(i*37)%(4*m.Config.Context)]))
+	}
+	alone := make([]float64, len(texts))
+	for i, text := range texts {
+		var err error
+		if alone[i], err = newScorer(m, 1).nll(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, most := range []int{1, 3 * m.Config.Context, passTokens} {
+		s := newScorer(m, 2)
+		s.most = most
+		got, err := s.nlls(t.Context(), texts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			if got[i] != alone[i] || len(texts[i]) > 0 == (got[i] == 0) {
+				t.Errorf("passes of %d tokens: text %d of %d bytes: got %v, want %v", most, i, len(texts[i]), got[i], alone[i])
+			}
+		}
+	}
+}
+
 func TestProbeFindsWhatWasPlanted(t *testing.T) {
 	p := newPlatform(t)
 	n := newNode(t, p, 60)
