@@ -223,15 +223,7 @@ func (c *combiner) verdict(u rounds.Update, v checks.Verdict) rounds.Verdict {
 	if c.looked && !v.Outcome.Excludes() {
 		out.Sketch = v.Sketch.Bytes()
 	}
-	valid, l := c.in.Facts[u.Node].Valid, c.in.Limits
-	drawn := "not drawn"
-	if checks.Spot([32]byte(c.in.Seed), [32]byte(u.Digest), int64(u.Node), valid, l.Trusted, l.Spot) {
-		drawn = "drawn, and not run: shards that are public are not handed to other nodes yet"
-	}
-	out.Checks = append(out.Checks, rounds.Check{
-		Node: u.Node, Name: "spot", Value: strconv.FormatInt(valid, 10), Threshold: strconv.FormatInt(l.Trusted, 10), Outcome: rounds.CheckNotRun,
-		Note: "valid updates in a row, and how many make a node trusted; " + drawn,
-	})
+	c.spot(u, &out)
 	return out
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/moderation"
+	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"github.com/riverqueue/river"
 )
@@ -41,9 +42,34 @@ func (w *openHeldCase) Work(ctx context.Context, job *river.Job[rounds.HeldArgs]
 	if err != nil {
 		return err
 	}
-	held.Facts = factsOf(found, node)
+	spots, err := w.t.Rounds.Spots(ctx, round)
+	if err != nil {
+		return err
+	}
+	spot := spotFacts(spots, node)
+	held.Spot = spot != ""
+	held.Facts = spot + factsOf(found, node)
 	_, err = w.t.Cases.OpenHeld(ctx, actor(job), held)
 	return settled(err)
+}
+
+// spotFacts says in sentences what training a node's update again gave, if
+// that was another update.
+func spotFacts(spots []rounds.Spot, node governance.NodeID) string {
+	var text strings.Builder
+	for _, k := range spots {
+		if k.Node != node || k.State != rounds.SpotHeld {
+			continue
+		}
+		fmt.Fprintf(&text, "spot: the update has the digest %s.\n", k.Digest.Hex())
+		for _, t := range k.Asked {
+			if d := t.Digest(); t.Kind != protocol.Share && !d.IsZero() {
+				fmt.Fprintf(&text, "spot: node %d trained it again and got %s.\n", t.Node, d.Hex())
+			}
+		}
+		fmt.Fprintf(&text, "spot: held (%s). The update is in the checkpoint of its round: it came out after that was made.\n", k.Reason)
+	}
+	return text.String()
 }
 
 // factsOf says in sentences what the checks found of a node's update, what

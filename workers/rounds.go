@@ -33,6 +33,7 @@ func Rounds(t Training) Add {
 		river.AddWorker(all, &judgeRound{t: t})
 		river.AddWorker(all, &publishVersion{t: t})
 		river.AddWorker(all, &openHeldCase{t: t})
+		river.AddWorker(all, &tendSpot{t: t})
 	}
 }
 

@@ -52,11 +52,13 @@ func (u Uploads) Upload(ctx context.Context, node governance.NodeID, id training
 	return u.Offer(ctx, id, name, sealed, size)
 }
 
-// Bounds says how many bytes an update of a slot may have: one number for every
-// form but top-k, whose places take more or fewer bytes.
+// Bounds says how many bytes an upload of a slot may have: one number for every
+// form of an update but top-k, whose places take more or fewer bytes.
 func (u Uploads) Bounds(slot rounds.Slot, header []byte, elements int) (least, most int64, err error) {
 	f := form{header, elements}
 	switch {
+	case slot.Share != nil:
+		return 1, protocol.MaxShard, nil
 	case slot.Recipe.Up.Codec != "":
 		settings, err := codecOf(slot.Recipe, slot.Seed)
 		if err != nil {
@@ -76,6 +78,9 @@ func (u Uploads) Bounds(slot rounds.Slot, header []byte, elements int) (least, m
 // Check reads an upload to its end and returns its digest. What is not in the
 // one form that the recipe allows is Invalid, with the reason.
 func (u Uploads) Check(slot rounds.Slot, header []byte, elements int, body io.Reader) (training.Digest, error) {
+	if slot.Share != nil {
+		return checkShard(*slot.Share, body)
+	}
 	var change []float32
 	if slot.Recipe.Up.Codec != "" {
 		change = make([]float32, elements)

@@ -19,7 +19,7 @@ const (
 )
 
 var heldActions = []Action{
-	{NoAction, "The update was honest", "It stays out of the round that is over, and nothing follows for its owner."},
+	{NoAction, "The update was honest", "Nothing follows for its owner. What the checks left out of a round that is over stays out of it."},
 	{Warn, "The owner is asked to look", "Something is wrong with the node, and nothing says that it was meant."},
 	{UnlearnProposed, "Poison: propose to unlearn", "A moderator then proposes to forget what this contributor has trained."},
 }
@@ -40,6 +40,7 @@ type HeldUpdate struct {
 	Round   governance.Ref
 	Version int64  // that the campaign began from
 	Facts   string // what the checks found: values and thresholds, no text of anybody
+	Spot    bool   // it counted, and other nodes that trained it again got another update
 }
 
 // OpenHeld opens the case of a held update: the act of a job of the platform,
@@ -73,7 +74,7 @@ func (m *Moderation) OpenHeld(ctx context.Context, actor governance.Actor, h Hel
 		if len(fresh) == 0 {
 			return nil, governance.Errorf(governance.Conflict, "The update of node %d in this round has its case already.", h.Node)
 		}
-		ev := HeldOpened{Case: fresh[0], Round: h.Round, Node: h.Node}
+		ev := HeldOpened{Case: fresh[0], Round: h.Round, Node: h.Node, Spot: h.Spot}
 		return ev, tx.Name(ctx, ev.Subject(), fmt.Sprintf("Case %d", ev.Case))
 	})
 }
@@ -84,6 +85,7 @@ type HeldOpened struct {
 	Case  governance.CaseID `json:"case"`
 	Round governance.Ref    `json:"round"`
 	Node  governance.NodeID `json:"node"`
+	Spot  bool              `json:"spot,omitempty"` // after a spot check, when the round was over
 }
 
 // Kind is for ever.
@@ -99,6 +101,9 @@ func (e HeldOpened) About() []governance.Ref {
 
 // Sentence says what a stranger reads.
 func (e HeldOpened) Sentence() audit.Sentence {
+	if e.Spot {
+		return audit.Say("opened ", e.Subject(), ": other nodes that trained again what ", e.About()[0], " sent for ", e.Round, " got another update")
+	}
 	return audit.Say("opened ", e.Subject(), ": the checks held back what ", e.About()[0], " sent for ", e.Round)
 }
 

@@ -25,12 +25,13 @@ type Node struct {
 	Late         int64
 	Refused      int64
 	Valid        int64 // updates in a row that passed every check
+	Confirmed    int64 // of them in campaigns on public data, those that spot checks confirmed or lot spared
 }
 
 // Node returns one node; NotFound if there is none.
 func (s *Store) Node(ctx context.Context, id governance.NodeID) (Node, error) {
 	const q = `
-		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid, confirmed
 		from nodes left join heartbeats h on h.node = id where id = @id`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"id": id})
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Node])
@@ -46,7 +47,7 @@ func (s *Store) Node(ctx context.Context, id governance.NodeID) (Node, error) {
 // OfMember returns a member's nodes, newest first, revoked ones at the end.
 func (s *Store) OfMember(ctx context.Context, owner governance.MemberID) ([]Node, error) {
 	const q = `
-		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid, confirmed
 		from nodes left join heartbeats h on h.node = id
 		where owner = @owner order by revoked_at is not null, id desc limit 500`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"owner": owner})
@@ -61,7 +62,7 @@ func (s *Store) OfMember(ctx context.Context, owner governance.MemberID) ([]Node
 // is the last id of the page before, 0 for the first page.
 func (s *Store) List(ctx context.Context, after governance.NodeID, limit int) ([]Node, error) {
 	const q = `
-		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid
+		select id, owner, name, public_key, coalesce(h.capabilities, nodes.capabilities), registered_at, joined_at, revoked_at, h.seen_at, accepted, late, refused, valid, confirmed
 		from nodes left join heartbeats h on h.node = id
 		where joined_at is not null and revoked_at is null and (@after = 0 or id < @after)
 		order by id desc limit @limit`

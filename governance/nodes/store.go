@@ -235,9 +235,23 @@ func Judge(ctx context.Context, tx *audit.Tx, id governance.NodeID, j Judgement)
 // begins the count anew after one that was held or rejected: trust is earned in
 // a row, as in BOINC (Anderson 2020).
 func Trust(ctx context.Context, tx *audit.Tx, id governance.NodeID, valid bool) error {
-	const update = `update nodes set valid = case when @valid then valid + 1 else 0 end where id = @id`
+	const update = `
+		update nodes set valid = case when @valid then valid + 1 else 0 end, confirmed = case when @valid then confirmed else 0 end
+		where id = @id`
 	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"id": id, "valid": valid}); err != nil {
 		return fmt.Errorf("count trust of node %d: %w", id, err)
+	}
+	return nil
+}
+
+// Confirm is a step that counts an update of a node which another node could
+// train again, or which lot spared from that; without, it begins the count
+// anew. Spot checks are drawn by this count alone: an update that could not be
+// repeated earns no trust, whatever the other checks said of it.
+func Confirm(ctx context.Context, tx *audit.Tx, id governance.NodeID, confirmed bool) error {
+	const update = `update nodes set confirmed = case when @confirmed then confirmed + 1 else 0 end where id = @id`
+	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"id": id, "confirmed": confirmed}); err != nil {
+		return fmt.Errorf("count confirmed updates of node %d: %w", id, err)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ const (
 	CheckClusterCounts Key = "checks.cluster_counts"
 	TrustAfter         Key = "trust.after"
 	TrustSpot          Key = "trust.spot"
+	TrustWait          Key = "trust.wait"
 	UnlearnWorsening   Key = "unlearning.worsening"
 	UnlearnCanaries    Key = "unlearning.canaries"
 	UnlearnDestroyDays Key = "unlearning.destroy"
@@ -94,8 +95,9 @@ var catalogue = slices.Concat(
 		{CheckAgainst, "Checks of updates", "Direction", "How far an update may point against the median, or against the node's last one: a cosine below minus this holds it. 0 decides nothing.", Permille, "200", 0, 1_000, nil},
 		{CheckCluster, "Checks of updates", "Clusters", "Updates of different members whose cosine is above this are one cluster. 0 finds none.", Permille, "980", 0, 1_000, nil},
 		{CheckClusterCounts, "Checks of updates", "What a cluster counts for", "each: clusters are only reported; one: a cluster counts as one update, which is hard on members with the same text.", Choice, "each", 0, 0, []string{"each", "one"}},
-		{TrustAfter, "Checks of updates", "Updates until a node is trusted", "So many updates in a row have to pass every check; until then each is drawn for a spot check.", Count, "10", 1, 10_000, nil},
-		{TrustSpot, "Checks of updates", "Spot checks of trusted nodes", "Least chance that an update of a trusted node is drawn; otherwise it is one in the number of its valid updates.", Permille, "20", 0, 1_000, nil},
+		{TrustAfter, "Checks of updates", "Updates until a node is trusted", "In campaigns on public data: so many updates in a row have to be confirmed by another node that trains them again; until then each is drawn for that.", Count, "10", 1, 10_000, nil},
+		{TrustSpot, "Checks of updates", "Spot checks of trusted nodes", "Least chance that an update of a trusted node is drawn; otherwise it is one in the number of its confirmed updates.", Permille, "20", 0, 1_000, nil},
+		{TrustWait, "Checks of updates", "Patience of a spot check", "How long each step of it waits for a node: to hand over what it trained on, and to train it again. No round waits for it. 0 carries out none.", Seconds, "3600", 0, 30 * day, nil},
 		{UnlearnWorsening, "Unlearning", "Loss of usefulness", "An unlearned version may be worse for the others by at most this.", PPM, "20000", 0, 1_000_000, nil},
 		{UnlearnCanaries, "Unlearning", "Canaries behind an exposure", "Fewer planted secrets than this give no exposure figure.", Count, "16", 1, 10_000, nil},
 		{UnlearnDestroyDays, "Unlearning", "Days until tainted checkpoints are destroyed", "Counted from the clean version's publication; 0 destroys at once.", Count, "30", 0, 3_650, nil},

@@ -12,6 +12,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/safetensors"
@@ -109,6 +110,10 @@ func (s *table) Uploaded(_ context.Context, _ training.AssignmentID, name traini
 		return name, nil
 	}
 	return training.Digest{}, governance.Errorf(governance.NotFound, "No such update.")
+}
+
+func (s *table) Shard(context.Context, governance.NodeID, training.AssignmentID, training.Digest) (blobs.Blob, error) {
+	return nil, governance.Errorf(governance.NotFound, "No shard.")
 }
 
 func (s *table) Report(_ context.Context, actor governance.Actor, r protocol.Report) error {

@@ -60,14 +60,14 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) {
 	}
 	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
 	reads := []*training.Digest{&slot.Base, slot.Control, slot.Delta}
-	if err == nil && !slices.ContainsFunc(reads, func(d *training.Digest) bool { return d != nil && *d == t.name }) {
-		err = governance.Errorf(governance.NotFound, "Assignment %d does not read this artefact.", t.assignment)
+	var blob blobs.Blob
+	switch {
+	case err != nil:
+	case slices.ContainsFunc(reads, func(d *training.Digest) bool { return d != nil && *d == t.name }):
+		blob, err = a.Blobs.Open(r.Context(), t.name)
+	default:
+		blob, err = a.Work.Shard(r.Context(), callerOf(r).node, t.assignment, t.name)
 	}
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	blob, err := a.Blobs.Open(r.Context(), t.name)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -104,9 +104,9 @@ func (a *API) head(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// legal is the one form that an update of an assignment may have.
+// legal is the one form that an upload for an assignment may have.
 type legal struct {
-	header   []byte // of the base
+	header   []byte // of the base; nil where no update is asked for
 	elements int
 	slot     rounds.Slot
 	done     bool // this very update was taken already
@@ -123,12 +123,14 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	if err != nil {
 		return t, legal{}, err
 	}
-	if !slot.Train {
+	if !slot.Train && slot.Share == nil {
 		return t, legal{}, governance.Errorf(governance.Conflict, "Assignment %d asks for no update.", t.assignment)
 	}
-	form, err := a.form(r.Context(), slot)
-	if err != nil {
-		return t, legal{}, err
+	form := legal{slot: slot}
+	if slot.Train {
+		if form, err = a.form(r.Context(), slot); err != nil {
+			return t, legal{}, err
+		}
 	}
 	least, most, err := a.Work.Bounds(slot, form.header, form.elements)
 	if err != nil {
@@ -144,7 +146,7 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	case least == most && t.length != most:
 		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", most, t.length)
 	case t.length < least || t.length > most:
-		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d to %d bytes, not %d.", least, most, t.length)
+		return t, legal{}, governance.Errorf(governance.Invalid, "What is uploaded for this assignment has %d to %d bytes, not %d.", least, most, t.length)
 	}
 	return t, form, nil
 }

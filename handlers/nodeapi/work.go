@@ -7,6 +7,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 )
@@ -58,6 +59,10 @@ type Work interface {
 	// It stores them encrypted to the contributor's key. The same digest
 	// again is no error: nothing is read then.
 	Upload(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest, size int64, body io.Reader) error
+
+	// Shard opens what another node handed over for a spot check, for an open
+	// assignment that trains its update again; NotFound for any other artefact.
+	Shard(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest) (blobs.Blob, error)
 
 	// Report is the act that takes a report: the actor is the node. The same
 	// operation again answers as the first time. Conflict after the

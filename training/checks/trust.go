@@ -15,14 +15,14 @@ const Tolerance = 0.001
 
 // Spot reports whether an update of a node is drawn to be computed again by
 // another one. Trust is earned as in BOINC (Anderson 2020, adaptive
-// replication): a node with fewer valid updates in a row than trusted is always
-// drawn, afterwards with chance 1/valid, and never with less than least
-// thousandths. The draw is the hash of the round's seed and the node, so that
+// replication): a node with fewer confirmed updates in a row than trusted is
+// always drawn, afterwards with chance 1/confirmed, and never with less than
+// least thousandths. The draw is the hash of the round's seed and the node, so that
 // nobody chooses it and anyone repeats it; since the seed can be known before
 // the node reports, the digest of its update, which it has committed to, is in
 // the hash too.
-func Spot(seed, digest [32]byte, node, valid, trusted, least int64) bool {
-	if valid < max(1, trusted) {
+func Spot(seed, digest [32]byte, node, confirmed, trusted, least int64) bool {
+	if confirmed < max(1, trusted) {
 		return true
 	}
 	b := append([]byte("althing spot check v1\n"), seed[:]...)
@@ -32,7 +32,7 @@ func Spot(seed, digest [32]byte, node, valid, trusted, least int64) bool {
 	if least > 0 && lot < math.MaxUint64/1000*uint64(min(least, 1000)) {
 		return true
 	}
-	return lot < math.MaxUint64/uint64(valid)
+	return lot < math.MaxUint64/uint64(confirmed)
 }
 
 // Compare says how far an update is from its replay, relative to the longer of

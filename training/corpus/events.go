@@ -19,13 +19,18 @@ type Described struct {
 	Validation int64             `json:"validation"`
 	Twins      int64             `json:"twins"`
 	Suppressed int64             `json:"suppressed"`
+	Public     bool              `json:"public,omitempty"` // all text of the node is, as its owner declares
 }
 
 func (e Described) Kind() string            { return "manifest.described" }
 func (e Described) Subject() governance.Ref { return governance.RefTo(governance.RefNode, e.Node) }
 func (e Described) Sentence() audit.Sentence {
+	public := ""
+	if e.Public {
+		public = "; its owner declares all of its text public"
+	}
 	return audit.Say("committed to ", e.Records, " records with ", e.Tokens, " tokens for training, ", e.Validation,
-		" for validation and ", e.Twins, " never to be trained on; manifest "+e.Root[:min(12, len(e.Root))])
+		" for validation and ", e.Twins, " never to be trained on; manifest "+e.Root[:min(12, len(e.Root))]+public)
 }
 
 // StrataDescribed says that a node told the make-up of a manifest, and in how

@@ -49,20 +49,20 @@ func (s *Store) Describe(ctx context.Context, actor governance.Actor, owner gove
 			return nil, fmt.Errorf("describe manifest of node %d: %w", node, err)
 		}
 		const upsert = `
-			insert into manifests (node, root, owner, records, bytes, tokens, validation, twins, suppressed, rejected, reported_at, newest)
-			values (@node, @root, @owner, @records, @bytes, @tokens, @validation, @twins, @suppressed, @rejected, @now, true)
+			insert into manifests (node, root, owner, records, bytes, tokens, validation, twins, suppressed, rejected, public, reported_at, newest)
+			values (@node, @root, @owner, @records, @bytes, @tokens, @validation, @twins, @suppressed, @rejected, @public, @now, true)
 			on conflict (node, root) do update set records = @records, bytes = @bytes, tokens = @tokens, validation = @validation,
-				twins = @twins, suppressed = @suppressed, rejected = @rejected, reported_at = @now, newest = true`
+				twins = @twins, suppressed = @suppressed, rejected = @rejected, public = @public, reported_at = @now, newest = true`
 		args := pgx.StrictNamedArgs{
 			"node": node, "root": m.Root, "owner": owner, "records": m.Records, "bytes": m.Bytes, "tokens": m.Tokens,
-			"validation": m.Validation, "twins": m.Twins, "suppressed": m.Suppressed, "rejected": m.Rejected, "now": tx.Now(ctx),
+			"validation": m.Validation, "twins": m.Twins, "suppressed": m.Suppressed, "rejected": m.Rejected, "public": m.Public, "now": tx.Now(ctx),
 		}
 		if _, err := tx.Exec(ctx, upsert, args); err != nil {
 			return nil, fmt.Errorf("describe manifest of node %d: %w", node, err)
 		}
 		return Described{
 			Node: node, Root: m.Root.Hex(), Records: m.Records, Tokens: m.Tokens, Validation: m.Validation,
-			Twins: m.Twins, Suppressed: m.Suppressed,
+			Twins: m.Twins, Suppressed: m.Suppressed, Public: m.Public,
 		}, nil
 	})
 	return err
@@ -80,10 +80,11 @@ type Manifest struct {
 	Twins      int64
 	Suppressed int64
 	Rejected   int64
+	Public     bool // all of it, says its owner
 	ReportedAt time.Time
 }
 
-const columns = `node, root, owner, records, bytes, tokens, validation, twins, suppressed, rejected, reported_at`
+const columns = `node, root, owner, records, bytes, tokens, validation, twins, suppressed, rejected, public, reported_at`
 
 // Newest lists the newest manifest of every node, by node.
 func (s *Store) Newest(ctx context.Context) ([]Manifest, error) {
@@ -110,17 +111,18 @@ func (s *Store) Of(ctx context.Context, node governance.NodeID) (Manifest, error
 	return m, nil
 }
 
-// Totals is the community's corpus in numbers.
-type Totals struct{ Nodes, Owners, Records, Tokens, Twins int64 }
+// Totals is the community's corpus in numbers. Public are the nodes whose
+// owners say that all their text is public.
+type Totals struct{ Nodes, Owners, Records, Tokens, Twins, Public int64 }
 
 // Totals adds the newest manifests.
 func (s *Store) Totals(ctx context.Context) (Totals, error) {
 	const q = `
 		select count(*), count(distinct owner), coalesce(sum(records), 0)::bigint, coalesce(sum(tokens), 0)::bigint,
-			coalesce(sum(twins), 0)::bigint
+			coalesce(sum(twins), 0)::bigint, count(*) filter (where public)
 		from manifests where newest`
 	var t Totals
-	if err := s.pool.QueryRow(ctx, q).Scan(&t.Nodes, &t.Owners, &t.Records, &t.Tokens, &t.Twins); err != nil {
+	if err := s.pool.QueryRow(ctx, q).Scan(&t.Nodes, &t.Owners, &t.Records, &t.Tokens, &t.Twins, &t.Public); err != nil {
 		return Totals{}, fmt.Errorf("add up manifests: %w", err)
 	}
 	return t, nil

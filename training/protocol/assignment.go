@@ -79,7 +79,8 @@ type Assignment struct {
 	// Previous; both zero where there is none.
 	Previous  training.Digest `json:"previous,omitzero"`
 	Delta     training.Digest `json:"delta,omitzero"`
-	Weight    int64           `json:"weight"` // most examples that will be counted
+	Spot      *Spot           `json:"spot,omitempty"` // of a replay in a spot check: whose update
+	Weight    int64           `json:"weight"`         // most examples that will be counted
 	Mandate   Mandate         `json:"mandate"`
 	Signature []byte          `json:"signature"`
 }
@@ -89,7 +90,7 @@ type Assignment struct {
 type Report struct {
 	Assignment training.AssignmentID `json:"assignment"`
 	Epoch      int                   `json:"epoch"`
-	Update     training.Digest       `json:"update"`          // of the uploaded safetensors file of the update
+	Update     training.Digest       `json:"update"`          // of the uploaded safetensors file of the update, or of the shard; of a replay what it gave, which is not uploaded
 	Examples   int64                 `json:"examples"`        // n_k: training tokens available to this round
 	Tokens     int64                 `json:"tokens"`          // tokens trained on
 	Steps      int64                 `json:"steps,omitempty"` // optimiser steps done; fewer than asked is partial work

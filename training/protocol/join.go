@@ -230,4 +230,7 @@ type ManifestSummary struct {
 	Twins      int64           `json:"twins"`      // records never trained on, for membership tests
 	Suppressed int64           `json:"suppressed"`
 	Rejected   int64           `json:"rejected"` // files or records that could not be read
+	// Public is the owner's word that all text of the node is public already.
+	// Campaigns on public data ask only nodes whose newest manifest says so.
+	Public bool `json:"public,omitempty"`
 }

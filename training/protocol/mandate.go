@@ -128,6 +128,7 @@ func openDecision(p translog.Inclusion, log note.Verifier) (Decision, translog.C
 //
 //	decision  kinds                     fixed by the decision
 //	train     train, evaluate, probe    the whole recipe; rounds 1 to Rounds; in round 1 the base
+//	          share, replay, settle     the same, and only where the recipe is on public data
 //	unlearn   train, evaluate, probe,   campaign, contributor, method; the recipe of the campaign's
 //	          suppress                  own decision to train, and its rounds
 func Covers(g Granted, a Assignment) error {
@@ -162,19 +163,27 @@ func Covers(g Granted, a Assignment) error {
 	if err != nil {
 		return refuse("the decision's recipe cannot be read: %v", err)
 	}
+	trains := a.Kind == Train || Replays(a.Kind)
 	switch {
-	case a.Kind != Train && a.Kind != Evaluate && a.Kind != Probe:
+	case OfSpot(a.Kind) && g.Decision.Motion != MotionTrain:
+		return refuse("a decision to forget asks for no spot check")
+	case a.Kind != Train && a.Kind != Evaluate && a.Kind != Probe && !OfSpot(a.Kind):
 		return refuse("this program does not know the kind of work %q", a.Kind)
 	case a.Campaign < 1:
 		return refuse("the assignment names no campaign")
 	case a.Recipe != recipe:
 		return refuse("the recipe is another one: %s", difference(recipe, a.Recipe))
-	case a.Kind == Train && (a.Number < 1 || a.Number > recipe.Rounds), a.Number < 0 || a.Number > recipe.Rounds:
+	case trains && (a.Number < 1 || a.Number > recipe.Rounds), a.Number < 0 || a.Number > recipe.Rounds:
 		return refuse("this is round %d, the decision allows %d", a.Number, recipe.Rounds)
 	case a.Base.IsZero() || a.BaseSize < 1:
 		return refuse("the assignment names no base")
-	case a.Kind == Train && a.Number == 1 && a.Base.Hex() != recipe.Base:
+	case trains && a.Number == 1 && a.Base.Hex() != recipe.Base:
 		return refuse("the first round begins from %s, the decision says %s", a.Base.Hex(), recipe.Base)
+	}
+	if OfSpot(a.Kind) {
+		if err := coversSpot(recipe, a); err != nil {
+			return refuse("%v", err)
+		}
 	}
 	return nil
 }

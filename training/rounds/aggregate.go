@@ -234,7 +234,7 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 		if r.Epoch != res.Epoch {
 			return nil, governance.Errorf(governance.Conflict, "Round %d has moved on.", id)
 		}
-		found, err := s.checked(ctx, tx, r, res)
+		found, err := s.checked(ctx, tx, r, c, res)
 		if err != nil {
 			return nil, err
 		}

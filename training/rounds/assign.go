@@ -25,6 +25,7 @@ type task struct {
 	decision   governance.EntryID
 	origin     governance.EntryID // of a replay or a case: the decision to train
 	audits     training.RoundID
+	spot       governance.NodeID // of a spot check: whose update; 0 otherwise
 	epoch      int
 	base       training.Digest
 	seed       uint64
@@ -38,10 +39,10 @@ type task struct {
 // One that exists stays.
 func (s *Store) assign(ctx context.Context, tx *audit.Tx, list ...task) error {
 	const insert = `
-		insert into assignments (campaign, round, unlearning, node, owner, kind, decision, origin, audits, epoch, base, seed, most,
+		insert into assignments (campaign, round, unlearning, node, owner, kind, decision, origin, audits, spot, epoch, base, seed, most,
 			manifest, forget, state, expires_at)
 		values (@campaign, nullif(@round, 0), nullif(@unlearning, 0), @node, @owner, @kind, @decision, nullif(@origin, 0),
-			nullif(@audits, 0), @epoch, @base, @seed, @most, @manifest, @forget, 'open', @expires)
+			nullif(@audits, 0), nullif(@spot, 0), @epoch, @base, @seed, @most, @manifest, @forget, 'open', @expires)
 		on conflict (round, unlearning, node, kind, base) do nothing`
 	var batch pgx.Batch
 	for _, t := range list {
@@ -55,7 +56,7 @@ func (s *Store) assign(ctx context.Context, tx *audit.Tx, list ...task) error {
 		}
 		batch.Queue(insert, pgx.StrictNamedArgs{
 			"campaign": t.campaign, "round": int64(t.round), "unlearning": int64(t.unlearning), "node": t.node, "owner": t.owner,
-			"kind": t.kind, "decision": t.decision, "origin": int64(t.origin), "audits": int64(t.audits), "epoch": t.epoch, "base": t.base,
+			"kind": t.kind, "decision": t.decision, "origin": int64(t.origin), "audits": int64(t.audits), "spot": int64(t.spot), "epoch": t.epoch, "base": t.base,
 			"seed": int64(t.seed), "most": max(1, t.most), "manifest": t.manifest, "forget": forget, "expires": t.expires,
 		})
 	}

@@ -242,7 +242,7 @@ func Affected(ctx context.Context, tx *audit.Tx) ([]training.CampaignID, error) 
 // close is the step that takes back the assignments of a round that nobody
 // waits for any more.
 func (s *Store) close(ctx context.Context, tx *audit.Tx, round training.RoundID) error {
-	const update = `update assignments set state = 'closed' where round = @round and state = 'open'`
+	const update = `update assignments set state = 'closed' where round = @round and state = 'open' and spot is null`
 	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"round": round}); err != nil {
 		return fmt.Errorf("close assignments of round %d: %w", round, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 )
@@ -43,6 +44,9 @@ type CheckLimits struct {
 	Divide    bool  `json:"divide"`    // a cluster counts as one update
 	Trusted   int64 `json:"trusted"`   // valid updates in a row until a node is trusted
 	Spot      int64 `json:"spot"`      // least chance of a spot check after that, thousandths
+	// Wait is how many seconds each step of a spot check waits for a node; 0, also
+	// in campaigns older than those, carries out none.
+	Wait int64 `json:"wait,omitzero"`
 }
 
 func checkLimits(v policies.Values) CheckLimits {
@@ -50,7 +54,7 @@ func checkLimits(v policies.Values) CheckLimits {
 		Least: v.Int(policies.CheckLeast), Duplicate: v.Int(policies.CheckDuplicate), Norm: v.Int(policies.CheckNorm),
 		Rows: v.Int(policies.CheckRows), Sparse: v.Int(policies.CheckSparse), Against: v.Int(policies.CheckAgainst),
 		Cluster: v.Int(policies.CheckCluster), Divide: v.Text(policies.CheckClusterCounts) == "one",
-		Trusted: v.Int(policies.TrustAfter), Spot: v.Int(policies.TrustSpot),
+		Trusted: v.Int(policies.TrustAfter), Spot: v.Int(policies.TrustSpot), Wait: v.Int(policies.TrustWait),
 	}
 }
 
@@ -73,6 +77,7 @@ type Verdict struct {
 	Checks  []Check
 	Sketch  []byte // encrypted to the contributor's key; nil where none is kept
 	Looked  bool   // at its numbers; else trust neither grows nor ends
+	Spot    string // SpotDrawn, SpotSpared, or "" where no replay can tell
 }
 
 // Excluded reports whether an outcome makes an update count for nothing.
@@ -90,6 +95,8 @@ func (u Update) Factor() (float64, error) {
 type Fact struct {
 	Node     governance.NodeID
 	Valid    int64            // updates in a row that passed
+	Trusted  int64            // updates in a row that spot checks confirmed or lot spared
+	Inexact  bool             // an external trainer computed it: a replay agrees within a tolerance only
 	Earlier  *training.Digest // its update in the last accepted round of the campaign that counted
 	Past     []byte           // the sketch of that, encrypted
 	Filtered int64            // records that the node's own filter kept back; -1 where it has not said
@@ -98,9 +105,11 @@ type Fact struct {
 // facts reads what the checks of a round need beside the updates.
 func (s *Store) facts(ctx context.Context, in *Inputs) error {
 	const q = `
-		select u.node, n.valid, e.digest, k.sketch, coalesce(m.rejected, -1)
+		select u.node, n.valid, n.confirmed, coalesce(nullif(a.report, '')::jsonb ->> 'trainer', '') not in ('', @builtin),
+			e.digest, k.sketch, coalesce(m.rejected, -1)
 		from updates u
 		join nodes n on n.id = u.node
+		join assignments a on a.id = u.assignment
 		left join lateral (
 			select p.digest, p.round from updates p join rounds r on r.id = p.round
 			where p.node = u.node and p.weight > 0 and r.campaign = @campaign and r.state = 'accepted' and r.number < @number
@@ -109,7 +118,7 @@ func (s *Store) facts(ctx context.Context, in *Inputs) error {
 		left join update_sketches k on k.round = e.round and k.node = u.node
 		left join manifests m on m.node = u.node and m.root = u.manifest
 		where u.round = @round order by u.node`
-	args := pgx.StrictNamedArgs{"round": in.Round, "campaign": in.Campaign, "number": in.Number}
+	args := pgx.StrictNamedArgs{"round": in.Round, "campaign": in.Campaign, "number": in.Number, "builtin": protocol.Builtin}
 	rows, _ := s.pool.Query(ctx, q, args)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
 	if err != nil {
@@ -141,6 +150,7 @@ type Checked struct {
 	Rejected []governance.NodeID `json:"rejected,omitempty"` // count for nothing
 	Clipped  []governance.NodeID `json:"clipped,omitempty"`
 	Lowered  []governance.NodeID `json:"lowered,omitempty"` // in weight, as one of a cluster
+	Drawn    []governance.NodeID `json:"drawn,omitempty"`   // to be trained again by another node
 	Checks   string              `json:"checks,omitempty"`  // SHA-256 of the JSON of all findings, by node and check
 }
 
@@ -155,12 +165,15 @@ func (c Checked) said() string {
 			text += fmt.Sprintf("; %d %s by the checks", part.n, part.word)
 		}
 	}
+	if n := len(c.Drawn); n > 0 {
+		text += fmt.Sprintf("; %d drawn to be trained again by other nodes", n)
+	}
 	return text
 }
 
 // checked is the step that writes what the checks said, counts trust and opens
 // a case for each update that is held.
-func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, res Result) (Checked, error) {
+func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, res Result) (Checked, error) {
 	var ev Checked
 	if len(res.Verdicts) == 0 {
 		return ev, nil
@@ -206,11 +219,14 @@ func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, res Resul
 	}
 	sum := sha256.Sum256(text)
 	ev.Checks = hex.EncodeToString(sum[:])
-	return ev, s.consequences(ctx, tx, r, ev, res.Verdicts)
+	return ev, s.consequences(ctx, tx, r, c, ev, res.Verdicts)
 }
 
 // note adds what was decided of one update.
 func (c *Checked) note(node governance.NodeID, v Verdict) {
+	if v.Spot == SpotDrawn {
+		c.Drawn = append(c.Drawn, node)
+	}
 	switch {
 	case v.Outcome == CheckHold:
 		c.Held = append(c.Held, node)

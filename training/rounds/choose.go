@@ -56,7 +56,8 @@ type Drawn struct {
 type Chooser func(Choosing) ([]Drawn, error)
 
 // eligible reads who may be asked now: nodes that joined and are not revoked,
-// of members who have not left, heard of lately, with enough text. A node that
+// of members who have not left, heard of lately, with enough text, all of it
+// declared public where the recipe is on public data. A node that
 // has not acknowledged a suppression gets no other work, and a contributor
 // whose key was destroyed sends no more updates.
 func eligible(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) ([]Candidate, error) {
@@ -66,7 +67,7 @@ func eligible(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) ([]C
 		from nodes n
 		join members m on m.id = n.owner and m.left_at is null
 		join heartbeats h on h.node = n.id and h.seen_at >= @since
-		join manifests t on t.node = n.id and t.newest and t.tokens >= @tokens
+		join manifests t on t.node = n.id and t.newest and t.tokens >= @tokens and (t.public or not @public)
 		left join lateral (
 			select a.report, u.examples from updates u join assignments a on a.id = u.assignment
 			where u.node = n.id order by a.id desc limit 1) l on true
@@ -75,7 +76,7 @@ func eligible(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) ([]C
 		and not exists (select from updates u where u.owner = n.owner and u.destroyed_at is not null)
 		order by n.id`
 	since := tx.Now(ctx).Add(-time.Duration(c.Settings.SeenWithin) * time.Second)
-	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens), "campaign": c.ID})
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"since": since, "tokens": max(1, c.Settings.MinTokens), "campaign": c.ID, "public": c.Recipe.Public})
 	found, err := pgx.CollectRows(rows, scanCandidate)
 	if err != nil {
 		return nil, fmt.Errorf("read eligible nodes: %w", err)

@@ -60,6 +60,9 @@ func (s *Store) assignment(ctx context.Context, node governance.NodeID, w waitin
 	if w.Kind == protocol.Suppress {
 		a.Unlearning = w.Case
 	}
+	if protocol.Replays(w.Kind) && w.Shard != nil {
+		a.Spot = &protocol.Spot{Node: int64(w.Spot), Shard: *w.Shard, Size: w.ShardSize, Steps: w.Steps}
+	}
 	if w.Forget != "" {
 		forget, err := protocol.ParseForget([]byte(w.Forget))
 		if err != nil {

@@ -202,9 +202,13 @@ func (s *Store) SealedFrom(ctx context.Context, id training.UnlearningID) ([]tra
 	return found, nil
 }
 
-// Sealed lists the blobs of a member's updates.
+// Sealed lists the blobs of a member's updates, and of what the member's nodes
+// handed over for spot checks.
 func (s *Store) Sealed(ctx context.Context, owner governance.MemberID) ([]training.Digest, error) {
-	const q = `select sealed from updates where owner = @owner order by round, node`
+	const q = `
+		select sealed from updates where owner = @owner
+		union select sealed from spot_checks where owner = @owner and sealed is not null
+		order by 1`
 	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"owner": owner})
 	found, err := pgx.CollectRows(rows, pgx.RowTo[training.Digest])
 	if err != nil {

@@ -32,6 +32,7 @@ type assigned struct {
 	Most       int64
 	State      string
 	ExpiresAt  time.Time
+	Spot       governance.NodeID // of a spot check: whose update; 0 otherwise
 }
 
 // Report takes a node's answer: the act of the node. A report that comes twice
@@ -63,6 +64,9 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 		}
 		if a.Unlearning != 0 {
 			return s.caseReported(ctx, tx, a, rep)
+		}
+		if protocol.OfSpot(a.Kind) {
+			return s.spotReported(ctx, tx, a, r, rep)
 		}
 		var ev audit.Event
 		if a.Kind == protocol.Train {
@@ -122,7 +126,8 @@ func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID)
 	const round = reportedRoundSQL + `
 		where id = (select a.round from assignments a where a.id = @id and a.node = @node) for share`
 	const assignment = `
-		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at
+		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at,
+			coalesce(spot, 0)
 		from assignments where id = @id and node = @node for update`
 	args := pgx.StrictNamedArgs{"id": id, "node": tx.Actor.Node}
 	var locks pgx.Batch

@@ -13,11 +13,11 @@ import (
 // consequences is the step that counts trust, which one update that is held or
 // rejected ends, and asks for the case of each that is held.
 //
-// Trust decides how often an update is drawn to be computed again by another
-// node (checks.Spot). That other node needs the text: shards that their owner
-// declares public are not handed over between nodes yet, so what is drawn is
-// shown with the round as not run.
-func (s *Store) consequences(ctx context.Context, tx *audit.Tx, r roundRow, ev Checked, verdicts map[governance.NodeID]Verdict) error {
+// In campaigns on public data trust decides how often an update is drawn to be
+// trained again by another node (checks.Spot). What was drawn waits for that,
+// and earns or ends trust when its spot check is over; what lot spared counts
+// as confirmed, as in BOINC.
+func (s *Store) consequences(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, ev Checked, verdicts map[governance.NodeID]Verdict) error {
 	for _, node := range slices.Sorted(maps.Keys(verdicts)) {
 		if !verdicts[node].Looked {
 			continue
@@ -25,6 +25,14 @@ func (s *Store) consequences(ctx context.Context, tx *audit.Tx, r roundRow, ev C
 		if err := nodes.Trust(ctx, tx, node, !Excluded(verdicts[node].Outcome)); err != nil {
 			return err
 		}
+		if verdicts[node].Spot == SpotSpared {
+			if err := nodes.Confirm(ctx, tx, node, true); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.drawSpots(ctx, tx, r, c, ev.Drawn); err != nil {
+		return err
 	}
 	for _, node := range ev.Held {
 		if err := tx.Enqueue(ctx, HeldArgs{Round: r.ID, Node: node}, caseOnce()); err != nil {

@@ -38,6 +38,10 @@ type waiting struct {
 	Control   *training.Digest      // SCAFFOLD: what the server kept before the round
 	Previous  *training.Digest      // a base from which Base can be made
 	Delta     *training.Digest      // by this blob
+	Spot      governance.NodeID     // of a spot check: whose update; 0 otherwise
+	Shard     *training.Digest      // what that node handed over; nil before
+	ShardSize int64                 // bytes
+	Steps     int                   // behind the update
 }
 
 // Wake returns a channel that closes when there may be new work. Take it
@@ -93,7 +97,7 @@ func (s *Store) offer(ctx context.Context, nodes []governance.NodeID) ([]offered
 		with first as (
 			select distinct on (node) id, node from assignments
 			where node = any(@nodes::bigint[]) and state = 'open' and expires_at > @now
-			order by node, (kind <> 'suppress'), id
+			order by node, (kind <> 'suppress'), (spot is not null), id
 		), free as (
 			select a.id, a.node from assignments a join first using (id)
 			where a.state = 'open' and a.expires_at > @now
@@ -105,7 +109,7 @@ func (s *Store) offer(ctx context.Context, nodes []governance.NodeID) ([]offered
 		select w.node, free.id is null, a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0),
 			coalesce(r.number, d.number, 0), a.epoch, a.kind, a.base, p.size, a.seed, a.most, a.forget, a.expires_at, c.recipe, v.config,
 			a.decision, coalesce(a.origin, 0), coalesce(a.unlearning, 0), a.manifest, coalesce(r.server_base, d.server_base),
-			f.base, f.delta
+			f.base, f.delta, coalesce(a.spot, 0), k.shard, coalesce(k.size, 0), coalesce(k.steps, 0)
 		from first w
 		left join free on free.id = w.id
 		join assignments a on a.id = w.id
@@ -114,6 +118,7 @@ func (s *Store) offer(ctx context.Context, nodes []governance.NodeID) ([]offered
 		join checkpoints p on p.digest = a.base
 		left join rounds r on r.id = a.round
 		left join rounds d on d.id = a.audits
+		left join spot_checks k on k.round = a.round and k.node = a.spot
 		left join lateral (select base, delta from rounds where checkpoint = a.base and delta is not null order by id limit 1) f on true`
 	now := s.now()
 	until := now.Add(s.lease)
@@ -223,6 +228,7 @@ func (s *Store) renew(ctx context.Context, all []renewal) ([]renewed, error) {
 type Slot struct {
 	Base    training.Digest     // readable by the node; its header is the header of the update
 	Train   bool                // an update may be uploaded
+	Share   *Sharing            // or what the node trained on, for a spot check; nil otherwise
 	MaxNorm float64             // of the update, L2; 0 for no limit
 	Owner   governance.MemberID // whose key the update is encrypted to
 	Recipe  protocol.Recipe     // says in which form an update comes
@@ -236,7 +242,7 @@ type Slot struct {
 func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error) {
 	const q = `
 		select a.kind, a.owner, a.base, c.recipe, a.state = 'open' and a.expires_at > @now, a.seed,
-			coalesce(r.server_base, d.server_base),
+			coalesce(r.server_base, d.server_base), coalesce(a.round, 0), a.manifest,
 			(select f.delta from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1)
 		from assignments a join campaigns c on c.id = a.campaign
 		left join rounds r on r.id = a.round
@@ -246,8 +252,10 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	var kind, recipe string
 	var open bool
 	var seed int64
+	var round training.RoundID
+	var manifest *training.Digest
 	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id, "node": node, "now": s.now()}).
-		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open, &seed, &slot.Control, &slot.Delta)
+		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open, &seed, &slot.Control, &round, &manifest, &slot.Delta)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Slot{}, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, id)
 	}
@@ -267,6 +275,9 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	}
 	slot.Train, slot.MaxNorm, slot.Recipe = kind == protocol.Train, numbers.UpdateNorm, decided
 	slot.Seed = uint64(seed)
+	if kind == protocol.Share && manifest != nil {
+		slot.Share = &Sharing{Node: node, Round: round, Manifest: *manifest}
+	}
 	if slot.Control != nil && decided.Server.Rule != protocol.Scaffold {
 		slot.Control = nil
 	}

@@ -38,7 +38,7 @@ func (r *runner) handle(ctx context.Context, a protocol.Assignment) error {
 	if err := r.check(a); err != nil {
 		return r.decline(ctx, a, err)
 	}
-	if known && before.Epoch == a.Epoch && r.kept(ctx, before.Report) {
+	if known && before.Epoch == a.Epoch && r.kept(ctx, a.Kind, before.Report) {
 		r.say("assignment %d (%s, round %d): answered before, sending the same answer", a.ID, a.Kind, a.Number)
 		return r.answer(ctx, a, before.Report)
 	}
@@ -69,8 +69,8 @@ func (r *runner) handle(ctx context.Context, a protocol.Assignment) error {
 }
 
 // kept reports whether what a report speaks of is still here.
-func (r *runner) kept(ctx context.Context, report protocol.Report) bool {
-	if report.Update.IsZero() {
+func (r *runner) kept(ctx context.Context, kind string, report protocol.Report) bool {
+	if report.Update.IsZero() || protocol.Replays(kind) {
 		return true
 	}
 	_, err := r.state.blobs.Stat(ctx, report.Update)
@@ -108,7 +108,7 @@ func (r *runner) check(a protocol.Assignment) error {
 	if err := protocol.Covers(granted, a); err != nil {
 		return err
 	}
-	if a.Kind == protocol.Train && a.Recipe.Public && !r.limits.Public {
+	if (a.Kind == protocol.Train || protocol.OfSpot(a.Kind)) && a.Recipe.Public && !r.limits.Public {
 		return refuse("this campaign publishes its updates, and the owner of this node has not said that all its text is public (node run --public)")
 	}
 	if a.BaseSize > r.limits.bytes() {
@@ -141,7 +141,7 @@ func (r *runner) decline(ctx context.Context, a protocol.Assignment, why error) 
 // answer delivers a report, and the update before it. That it came too late,
 // or was there already, is said and is no failure.
 func (r *runner) answer(ctx context.Context, a protocol.Assignment, report protocol.Report) error {
-	if !report.Update.IsZero() {
+	if !report.Update.IsZero() && !protocol.Replays(a.Kind) {
 		err := r.upload(ctx, a, report.Update)
 		if isRefusal(err, http.StatusConflict) {
 			r.say("assignment %d: %v", a.ID, err)
@@ -161,6 +161,11 @@ func (r *runner) answer(ctx context.Context, a protocol.Assignment, report proto
 		r.say("assignment %d: reported", a.ID)
 		if err := r.state.confirm(a); err != nil {
 			return err
+		}
+		if a.Kind == protocol.Share { // it is with the platform, and made anew from the records when needed
+			if err := r.state.blobs.Remove(ctx, report.Update); err != nil {
+				return err
+			}
 		}
 	}
 	return r.prune(ctx, a.Base)
@@ -211,8 +216,11 @@ func (r *runner) renew(ctx context.Context, a protocol.Assignment, cancel contex
 
 // do is the work of each kind. Covers has let no other kind through.
 func (r *runner) do(ctx context.Context, a protocol.Assignment) (protocol.Report, error) {
-	if a.Kind == protocol.Suppress {
+	switch a.Kind {
+	case protocol.Suppress:
 		return r.suppress(a)
+	case protocol.Share:
+		return r.share(ctx, a)
 	}
 	m, err := r.model(ctx, a)
 	if err != nil {
@@ -225,6 +233,8 @@ func (r *runner) do(ctx context.Context, a protocol.Assignment) (protocol.Report
 			return report, refuse("there is nothing to train on: %v", err)
 		}
 		return report, err
+	case protocol.Replay, protocol.Settle:
+		return r.replay(ctx, a, m)
 	case protocol.Evaluate:
 		return r.evaluate(ctx, a, m)
 	default:

@@ -52,7 +52,7 @@ func (r *runner) scan(ctx context.Context) error {
 
 // summary counts what may be known of the text outside.
 func (r *runner) summary(c localdata.Corpus, rejected int) protocol.ManifestSummary {
-	m := protocol.ManifestSummary{Root: c.Manifest().Root(), Rejected: int64(rejected), Suppressed: r.out}
+	m := protocol.ManifestSummary{Root: c.Manifest().Root(), Rejected: int64(rejected), Suppressed: r.out, Public: r.limits.Public}
 	for _, rule := range r.state.records.Rules() {
 		if rule.All {
 			m.Suppressed = int64(len(c.Records))
