@@ -85,7 +85,7 @@ type file struct {
 }
 
 // suffixes are the kinds of file that people write here.
-var suffixes = []string{".go", ".templ", ".css", ".js", ".sql", ".py", ".s", ".md"}
+var suffixes = []string{".go", ".templ", ".css", ".js", ".sql", ".py", ".s", ".h", ".md"}
 
 func read(root fs.FS) (*house, error) {
 	h := &house{root: root, fset: token.NewFileSet(), packages: map[string][]*file{}, folders: map[string]struct{}{}}

@@ -1,119 +1,57 @@
 #include "textflag.h"
+#include "each_avx512_amd64.h"
 
-// Functions that treat every element by itself, each product and sum rounded
-// by itself as in the plain loops. A mask does what is left of the last vector.
+#define V0 Z0
+#define V1 Z1
+#define V2 Z2
+#define V3 Z3
+#define V4 Z4
+#define V5 Z5
+#define C0 Z16
+#define C1 Z17
+#define C2 Z18
+#define C3 Z19
+#define C4 Z20
+#define C5 Z21
+#define C6 Z22
+#define C7 Z23
+#include "elementwise_amd64.h"
+
+// The functions of elementwise_amd64.h on vectors of 16 elements; a mask does
+// what is left of the last.
 
 // func scaleAVX512(n int, dst, src *float32, s float32)
-// dst = src·s.
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), CX
 	MOVQ dst+8(FP), DI
 	MOVQ src+16(FP), SI
-	VBROADCASTSS s+24(FP), Z16
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z0
-	VMULPS Z16, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMULPS Z16, Z0, Z0
-	VMOVUPS Z0, K1, (DI)(AX*1)
-
-done:
+	VBROADCASTSS s+24(FP), C0
+	EACH(SCALE)
 	VZEROUPPER
 	RET
 
 // func addAVX512(n int, dst, x, y *float32)
-// dst = x + y.
 TEXT ·addAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), CX
 	MOVQ dst+8(FP), DI
 	MOVQ x+16(FP), SI
 	MOVQ y+24(FP), DX
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS (DX)(AX*1), Z1
-	VADDPS Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS.Z (DX)(AX*1), K1, Z1
-	VADDPS Z1, Z0, Z0
-	VMOVUPS Z0, K1, (DI)(AX*1)
-
-done:
+	EACH(ADD)
 	VZEROUPPER
 	RET
 
 // func scaleMulAVX512(n int, y, x, gain *float32, r float32)
-// y = (x·r)·gain.
 TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), CX
 	MOVQ y+8(FP), DI
 	MOVQ x+16(FP), SI
 	MOVQ gain+24(FP), DX
-	VBROADCASTSS r+32(FP), Z16
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS (DX)(AX*1), Z1
-	VMULPS Z16, Z0, Z0
-	VMULPS Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS.Z (DX)(AX*1), K1, Z1
-	VMULPS Z16, Z0, Z0
-	VMULPS Z1, Z0, Z0
-	VMOVUPS Z0, K1, (DI)(AX*1)
-
-done:
+	VBROADCASTSS r+32(FP), C0
+	EACH(SCALEMUL)
 	VZEROUPPER
 	RET
 
 // func gainGradAVX512(n int, sum, t, dy, x, gain *float32, r float32)
-// sum += dy·(x·r), t = dy·gain.
 TEXT ·gainGradAVX512(SB), NOSPLIT, $0-52
 	MOVQ n+0(FP), CX
 	MOVQ sum+8(FP), DI
@@ -121,194 +59,48 @@ TEXT ·gainGradAVX512(SB), NOSPLIT, $0-52
 	MOVQ dy+24(FP), DX
 	MOVQ x+32(FP), R8
 	MOVQ gain+40(FP), R9
-	VBROADCASTSS r+48(FP), Z16
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (DX)(AX*1), Z0
-	VMOVUPS (R8)(AX*1), Z1
-	VMOVUPS (R9)(AX*1), Z2
-	VMOVUPS (DI)(AX*1), Z3
-	VMULPS Z16, Z1, Z1
-	VMULPS Z1, Z0, Z1
-	VADDPS Z1, Z3, Z3
-	VMULPS Z2, Z0, Z0
-	VMOVUPS Z3, (DI)(AX*1)
-	VMOVUPS Z0, (SI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (DX)(AX*1), K1, Z0
-	VMOVUPS.Z (R8)(AX*1), K1, Z1
-	VMOVUPS.Z (R9)(AX*1), K1, Z2
-	VMOVUPS.Z (DI)(AX*1), K1, Z3
-	VMULPS Z16, Z1, Z1
-	VMULPS Z1, Z0, Z1
-	VADDPS Z1, Z3, Z3
-	VMULPS Z2, Z0, Z0
-	VMOVUPS Z3, K1, (DI)(AX*1)
-	VMOVUPS Z0, K1, (SI)(AX*1)
-
-done:
+	VBROADCASTSS r+48(FP), C0
+	EACH(GAINGRAD)
 	VZEROUPPER
 	RET
 
 // func inputGradAVX512(n int, dx, t, x *float32, r, k float32)
-// dx += r·t - x·k.
 TEXT ·inputGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), CX
 	MOVQ dx+8(FP), DI
 	MOVQ t+16(FP), SI
 	MOVQ x+24(FP), DX
-	VBROADCASTSS r+32(FP), Z16
-	VBROADCASTSS k+36(FP), Z17
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS (DX)(AX*1), Z1
-	VMOVUPS (DI)(AX*1), Z2
-	VMULPS Z16, Z0, Z0
-	VMULPS Z17, Z1, Z1
-	VSUBPS Z1, Z0, Z0
-	VADDPS Z0, Z2, Z2
-	VMOVUPS Z2, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS.Z (DX)(AX*1), K1, Z1
-	VMOVUPS.Z (DI)(AX*1), K1, Z2
-	VMULPS Z16, Z0, Z0
-	VMULPS Z17, Z1, Z1
-	VSUBPS Z1, Z0, Z0
-	VADDPS Z0, Z2, Z2
-	VMOVUPS Z2, K1, (DI)(AX*1)
-
-done:
+	VBROADCASTSS r+32(FP), C0
+	VBROADCASTSS k+36(FP), C1
+	EACH(INPUTGRAD)
 	VZEROUPPER
 	RET
 
 // func softGradAVX512(n int, dx, p, dp *float32, d, s float32)
-// dx = (p·(dp - d))·s.
 TEXT ·softGradAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), CX
 	MOVQ dx+8(FP), DI
 	MOVQ p+16(FP), SI
 	MOVQ dp+24(FP), DX
-	VBROADCASTSS d+32(FP), Z16
-	VBROADCASTSS s+36(FP), Z17
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS (DX)(AX*1), Z1
-	VSUBPS Z16, Z1, Z1
-	VMULPS Z1, Z0, Z0
-	VMULPS Z17, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (SI)(AX*1), K1, Z0
-	VMOVUPS.Z (DX)(AX*1), K1, Z1
-	VSUBPS Z16, Z1, Z1
-	VMULPS Z1, Z0, Z0
-	VMULPS Z17, Z0, Z0
-	VMOVUPS Z0, K1, (DI)(AX*1)
-
-done:
+	VBROADCASTSS d+32(FP), C0
+	VBROADCASTSS s+36(FP), C1
+	EACH(SOFTGRAD)
 	VZEROUPPER
 	RET
 
 // func rotateAVX512(n int, lo, hi, c, s *float32, sign float32)
-// lo, hi = lo·c - hi·(sign·s), hi·c + lo·(sign·s).
 TEXT ·rotateAVX512(SB), NOSPLIT, $0-44
 	MOVQ n+0(FP), CX
 	MOVQ lo+8(FP), DI
 	MOVQ hi+16(FP), SI
 	MOVQ c+24(FP), DX
 	MOVQ s+32(FP), R8
-	VBROADCASTSS sign+40(FP), Z16
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS (SI)(AX*1), Z1
-	VMOVUPS (DX)(AX*1), Z2
-	VMOVUPS (R8)(AX*1), Z3
-	VMULPS Z16, Z3, Z3
-	VMULPS Z2, Z0, Z4
-	VMULPS Z3, Z1, Z5
-	VSUBPS Z5, Z4, Z4
-	VMULPS Z2, Z1, Z1
-	VMULPS Z3, Z0, Z0
-	VADDPS Z0, Z1, Z1
-	VMOVUPS Z4, (DI)(AX*1)
-	VMOVUPS Z1, (SI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (DI)(AX*1), K1, Z0
-	VMOVUPS.Z (SI)(AX*1), K1, Z1
-	VMOVUPS.Z (DX)(AX*1), K1, Z2
-	VMOVUPS.Z (R8)(AX*1), K1, Z3
-	VMULPS Z16, Z3, Z3
-	VMULPS Z2, Z0, Z4
-	VMULPS Z3, Z1, Z5
-	VSUBPS Z5, Z4, Z4
-	VMULPS Z2, Z1, Z1
-	VMULPS Z3, Z0, Z0
-	VADDPS Z0, Z1, Z1
-	VMOVUPS Z4, K1, (DI)(AX*1)
-	VMOVUPS Z1, K1, (SI)(AX*1)
-
-done:
+	VBROADCASTSS sign+40(FP), C0
+	EACH(ROTATE)
 	VZEROUPPER
 	RET
 
 // func adamWAVX512(n int, w, grad, m, v, k *float32)
-// the update of optim.AdamW; k is b1, c1, b2, c2, eps, rate, root, decay.
 TEXT ·adamWAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), CX
 	MOVQ w+8(FP), DI
@@ -316,75 +108,7 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-48
 	MOVQ m+24(FP), DX
 	MOVQ v+32(FP), R8
 	MOVQ k+40(FP), BX
-	VBROADCASTSS 0(BX), Z16
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z19
-	VBROADCASTSS 16(BX), Z20
-	VBROADCASTSS 20(BX), Z21
-	VBROADCASTSS 24(BX), Z22
-	VBROADCASTSS 28(BX), Z23
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS (SI)(AX*1), Z1
-	VMOVUPS (DX)(AX*1), Z2
-	VMOVUPS (R8)(AX*1), Z3
-	VMULPS Z16, Z2, Z2
-	VMULPS Z17, Z1, Z4
-	VADDPS Z4, Z2, Z2
-	VMULPS Z18, Z3, Z3
-	VMULPS Z1, Z1, Z1
-	VMULPS Z19, Z1, Z1
-	VADDPS Z1, Z3, Z3
-	VSQRTPS Z3, Z4
-	VMULPS Z22, Z4, Z4
-	VADDPS Z20, Z4, Z4
-	VMULPS Z23, Z0, Z1
-	VSUBPS Z1, Z0, Z0
-	VMULPS Z21, Z2, Z1
-	VDIVPS Z4, Z1, Z1
-	VSUBPS Z1, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	VMOVUPS Z2, (DX)(AX*1)
-	VMOVUPS Z3, (R8)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MOVL $1, BX
-	SHLL CX, BX
-	DECL BX
-	KMOVW BX, K1
-	VMOVUPS.Z (DI)(AX*1), K1, Z0
-	VMOVUPS.Z (SI)(AX*1), K1, Z1
-	VMOVUPS.Z (DX)(AX*1), K1, Z2
-	VMOVUPS.Z (R8)(AX*1), K1, Z3
-	VMULPS Z16, Z2, Z2
-	VMULPS Z17, Z1, Z4
-	VADDPS Z4, Z2, Z2
-	VMULPS Z18, Z3, Z3
-	VMULPS Z1, Z1, Z1
-	VMULPS Z19, Z1, Z1
-	VADDPS Z1, Z3, Z3
-	VSQRTPS Z3, Z4
-	VMULPS Z22, Z4, Z4
-	VADDPS Z20, Z4, Z4
-	VMULPS Z23, Z0, Z1
-	VSUBPS Z1, Z0, Z0
-	VMULPS Z21, Z2, Z1
-	VDIVPS Z4, Z1, Z1
-	VSUBPS Z1, Z0, Z0
-	VMOVUPS Z0, K1, (DI)(AX*1)
-	VMOVUPS Z2, K1, (DX)(AX*1)
-	VMOVUPS Z3, K1, (R8)(AX*1)
-
-done:
+	ADAMWSTEP
+	EACH(ADAMW)
 	VZEROUPPER
 	RET

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "each_avx512_amd64.h"
 
 // Single copies of the constants of the exponential function (package comment).
 DATA e<>+0(SB)/4, $0xc2ae0000  // lo = -87.0
@@ -62,13 +63,6 @@ GLOBL e<>(SB), RODATA|NOPTR, $60
 	VSCALEFPS t, p, p   \
 	VCMPPS  $5, Z19, x, K2 \
 	VMOVAPS.Z p, K2, x
-
-// MASK sets K1 to the lowest CX lanes.
-#define MASK \
-	MOVL  $1, BX \
-	SHLL  CX, BX \
-	DECL  BX     \
-	KMOVW BX, K1
 
 // TREE adds the 16 lanes of z (whose lower parts are y and x) in the order 8,
 // 4, 2, 1 into the lowest; Y1 is scratch.
@@ -202,8 +196,23 @@ sum:
 	VZEROUPPER
 	RET
 
+// SIGMOID sets s to sigmoid(a), with 1 in Z30 and -0 in Z18; Z1 to Z3 are scratch.
+#define SIGMOID(a, s) \
+	VPXORQ Z18, a, s   \
+	EXP(s, Z1, Z2, Z3) \
+	VADDPS Z30, s, s   \
+	VDIVPS s, Z30, s
+
+// h = (a·s)·u with s = sigmoid(a)
+#define SWIGLU(load, store) \
+	load(SI, Z4)      \
+	load(DX, Z5)      \
+	SIGMOID(Z4, Z0)   \
+	VMULPS Z0, Z4, Z4 \
+	VMULPS Z5, Z4, Z4 \
+	store(Z4, DI)
+
 // func swigluAVX512(n int, h, a, u *float32)
-// h = (a·sigmoid(a))·u.
 TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), CX
 	MOVQ h+8(FP), DI
@@ -211,44 +220,27 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
 	MOVQ u+24(FP), DX
 	CONSTANTS
 	VBROADCASTSS e<>+52(SB), Z18
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (SI)(AX*1), Z4
-	VMOVUPS (DX)(AX*1), Z5
-	VPXORQ Z18, Z4, Z0
-	EXP(Z0, Z1, Z2, Z3)
-	VADDPS Z30, Z0, Z0
-	VDIVPS Z0, Z30, Z0 // s = sigmoid(a)
-	VMULPS Z0, Z4, Z4  // a·s
-	VMULPS Z5, Z4, Z4
-	VMOVUPS Z4, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MASK
-	VMOVUPS.Z (SI)(AX*1), K1, Z4
-	VMOVUPS.Z (DX)(AX*1), K1, Z5
-	VPXORQ Z18, Z4, Z0
-	EXP(Z0, Z1, Z2, Z3)
-	VADDPS Z30, Z0, Z0
-	VDIVPS Z0, Z30, Z0 // s = sigmoid(a)
-	VMULPS Z0, Z4, Z4  // a·s
-	VMULPS Z5, Z4, Z4
-	VMOVUPS Z4, K1, (DI)(AX*1)
-
-done:
+	EACH(SWIGLU)
 	VZEROUPPER
 	RET
 
+// du = dh·(a·s), da = (dh·u)·(s + (a·s)·(1 - s)) with s = sigmoid(a)
+#define SWIGLUGRAD(load, store) \
+	load(R8, Z4)       \
+	load(DX, Z5)       \
+	load(R9, Z6)       \
+	SIGMOID(Z4, Z0)    \
+	VMULPS Z0, Z4, Z4  \
+	VMULPS Z6, Z5, Z6  \
+	VMULPS Z4, Z5, Z5  \
+	VSUBPS Z0, Z30, Z7 \
+	VMULPS Z7, Z4, Z7  \
+	VADDPS Z7, Z0, Z7  \
+	VMULPS Z7, Z6, Z6  \
+	store(Z5, SI)      \
+	store(Z6, DI)
+
 // func swigluGradAVX512(n int, da, du, dh, a, u *float32)
-// du = dh·(a·s), da = (dh·u)·(s + (a·s)·(1 - s)) with s = sigmoid(a).
 TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), CX
 	MOVQ da+8(FP), DI
@@ -258,53 +250,7 @@ TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-48
 	MOVQ u+40(FP), R9
 	CONSTANTS
 	VBROADCASTSS e<>+52(SB), Z18
-	XORQ AX, AX
-	SUBQ $16, CX
-	JL   rest
-
-loop:
-	VMOVUPS (R8)(AX*1), Z4
-	VMOVUPS (DX)(AX*1), Z5
-	VMOVUPS (R9)(AX*1), Z6
-	VPXORQ Z18, Z4, Z0
-	EXP(Z0, Z1, Z2, Z3)
-	VADDPS Z30, Z0, Z0
-	VDIVPS Z0, Z30, Z0 // s = sigmoid(a)
-	VMULPS Z0, Z4, Z4  // a·s
-	VMULPS Z6, Z5, Z6
-	VMULPS Z4, Z5, Z5
-	VSUBPS Z0, Z30, Z7
-	VMULPS Z7, Z4, Z7
-	VADDPS Z7, Z0, Z7
-	VMULPS Z7, Z6, Z6
-	VMOVUPS Z5, (SI)(AX*1)
-	VMOVUPS Z6, (DI)(AX*1)
-	ADDQ $64, AX
-	SUBQ $16, CX
-	JGE  loop
-
-rest:
-	ADDQ $16, CX
-	JZ   done
-	MASK
-	VMOVUPS.Z (R8)(AX*1), K1, Z4
-	VMOVUPS.Z (DX)(AX*1), K1, Z5
-	VMOVUPS.Z (R9)(AX*1), K1, Z6
-	VPXORQ Z18, Z4, Z0
-	EXP(Z0, Z1, Z2, Z3)
-	VADDPS Z30, Z0, Z0
-	VDIVPS Z0, Z30, Z0 // s = sigmoid(a)
-	VMULPS Z0, Z4, Z4  // a·s
-	VMULPS Z6, Z5, Z6
-	VMULPS Z4, Z5, Z5
-	VSUBPS Z0, Z30, Z7
-	VMULPS Z7, Z4, Z7
-	VADDPS Z7, Z0, Z7
-	VMULPS Z7, Z6, Z6
-	VMOVUPS Z5, K1, (SI)(AX*1)
-	VMOVUPS Z6, K1, (DI)(AX*1)
-
-done:
+	EACH(SWIGLUGRAD)
 	VZEROUPPER
 	RET
 

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "tile_avx512_amd64.h"
 
 // One step of k: row r of A is broadcast and multiplied with 32 columns of B
 // in Z16 and Z17. Every accumulator lane is one chain of fused steps.
@@ -6,15 +7,6 @@
 	VBROADCASTSS addr, z    \
 	VFMADD231PS  Z16, z, lo \
 	VFMADD231PS  Z17, z, hi
-
-// The two registers of one row of C.
-#define LOAD(first, second, lo, hi) \
-	VMOVUPS first, lo  \
-	VMOVUPS second, hi
-
-#define STORE(first, second, lo, hi) \
-	VMOVUPS lo, first  \
-	VMOVUPS hi, second
 
 // func tile8x32AVX512(k int, a *float32, rs, cs int, b, c *float32, ldc, add int)
 // Accumulators Z0 to Z15, row r in Z(2r) and Z(2r+1).
@@ -36,35 +28,15 @@ TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-64
 	TESTQ R11, R11
 	JZ   zero
 	MOVQ DI, R11
-	LOAD((DI), 64(DI), Z0, Z1)
-	LOAD((DI)(R10*1), 64(DI)(R10*1), Z2, Z3)
-	LOAD((DI)(R10*2), 64(DI)(R10*2), Z4, Z5)
-	LOAD((DI)(R13*1), 64(DI)(R13*1), Z6, Z7)
+	LOAD4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
 	LEAQ (DI)(R10*4), DI
-	LOAD((DI), 64(DI), Z8, Z9)
-	LOAD((DI)(R10*1), 64(DI)(R10*1), Z10, Z11)
-	LOAD((DI)(R10*2), 64(DI)(R10*2), Z12, Z13)
-	LOAD((DI)(R13*1), 64(DI)(R13*1), Z14, Z15)
+	LOAD4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
 	MOVQ R11, DI
 	JMP  loop
 
 zero:
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
+	ZERO4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
+	ZERO4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
 
 	PCALIGN $32
 
@@ -85,15 +57,9 @@ loop:
 	DECQ CX
 	JNZ  loop
 
-	STORE((DI), 64(DI), Z0, Z1)
-	STORE((DI)(R10*1), 64(DI)(R10*1), Z2, Z3)
-	STORE((DI)(R10*2), 64(DI)(R10*2), Z4, Z5)
-	STORE((DI)(R13*1), 64(DI)(R13*1), Z6, Z7)
+	STORE4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
 	LEAQ (DI)(R10*4), DI
-	STORE((DI), 64(DI), Z8, Z9)
-	STORE((DI)(R10*1), 64(DI)(R10*1), Z10, Z11)
-	STORE((DI)(R10*2), 64(DI)(R10*2), Z12, Z13)
-	STORE((DI)(R13*1), 64(DI)(R13*1), Z14, Z15)
+	STORE4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
 	VZEROUPPER
 	RET
 

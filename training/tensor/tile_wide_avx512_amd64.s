@@ -1,18 +1,10 @@
 #include "textflag.h"
+#include "tile_avx512_amd64.h"
 
 // The 12-row tiles: fewer loads per multiplication than 8 rows, and unrolled by
 // four steps of k. They need a row-major or a packed A.
 
-// The two registers of one row of C.
-#define LOAD(first, second, lo, hi) \
-	VMOVUPS first, lo  \
-	VMOVUPS second, hi
-
-#define STORE(first, second, lo, hi) \
-	VMOVUPS lo, first  \
-	VMOVUPS hi, second
-
-// One step of k for 12 rows: as ROW, with the two registers of B in Z24 and Z25.
+// One step of k for 12 rows: as ROW of the 8-row tile, with B in Z24 and Z25.
 #define STEP(addr, z, lo, hi) \
 	VBROADCASTSS addr, z    \
 	VFMADD231PS  Z24, z, lo \
@@ -49,62 +41,82 @@
 	STEP(d+44(SI), Z31, Z22, Z23)
 
 #define ZERO12 \
-	VPXORQ Z0, Z0, Z0 \
-	VPXORQ Z1, Z1, Z1 \
-	VPXORQ Z2, Z2, Z2 \
-	VPXORQ Z3, Z3, Z3 \
-	VPXORQ Z4, Z4, Z4 \
-	VPXORQ Z5, Z5, Z5 \
-	VPXORQ Z6, Z6, Z6 \
-	VPXORQ Z7, Z7, Z7 \
-	VPXORQ Z8, Z8, Z8 \
-	VPXORQ Z9, Z9, Z9 \
-	VPXORQ Z10, Z10, Z10 \
-	VPXORQ Z11, Z11, Z11 \
-	VPXORQ Z12, Z12, Z12 \
-	VPXORQ Z13, Z13, Z13 \
-	VPXORQ Z14, Z14, Z14 \
-	VPXORQ Z15, Z15, Z15 \
-	VPXORQ Z16, Z16, Z16 \
-	VPXORQ Z17, Z17, Z17 \
-	VPXORQ Z18, Z18, Z18 \
-	VPXORQ Z19, Z19, Z19 \
-	VPXORQ Z20, Z20, Z20 \
-	VPXORQ Z21, Z21, Z21 \
-	VPXORQ Z22, Z22, Z22 \
-	VPXORQ Z23, Z23, Z23
+	ZERO4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)         \
+	ZERO4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)   \
+	ZERO4(Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
 
 #define LOAD12 \
-	LOAD((DI), 64(DI), Z0, Z1) \
-	LOAD((DI)(R10*1), 64(DI)(R10*1), Z2, Z3) \
-	LOAD((DI)(R10*2), 64(DI)(R10*2), Z4, Z5) \
-	LOAD((DI)(R13*1), 64(DI)(R13*1), Z6, Z7) \
-	LEAQ (DI)(R10*4), DI \
-	LOAD((DI), 64(DI), Z8, Z9) \
-	LOAD((DI)(R10*1), 64(DI)(R10*1), Z10, Z11) \
-	LOAD((DI)(R10*2), 64(DI)(R10*2), Z12, Z13) \
-	LOAD((DI)(R13*1), 64(DI)(R13*1), Z14, Z15) \
-	LEAQ (DI)(R10*4), DI \
-	LOAD((DI), 64(DI), Z16, Z17) \
-	LOAD((DI)(R10*1), 64(DI)(R10*1), Z18, Z19) \
-	LOAD((DI)(R10*2), 64(DI)(R10*2), Z20, Z21) \
-	LOAD((DI)(R13*1), 64(DI)(R13*1), Z22, Z23)
+	LOAD4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)         \
+	LEAQ (DI)(R10*4), DI                          \
+	LOAD4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)   \
+	LEAQ (DI)(R10*4), DI                          \
+	LOAD4(Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
 
 #define STORE12 \
-	STORE((DI), 64(DI), Z0, Z1) \
-	STORE((DI)(R10*1), 64(DI)(R10*1), Z2, Z3) \
-	STORE((DI)(R10*2), 64(DI)(R10*2), Z4, Z5) \
-	STORE((DI)(R13*1), 64(DI)(R13*1), Z6, Z7) \
-	LEAQ (DI)(R10*4), DI \
-	STORE((DI), 64(DI), Z8, Z9) \
-	STORE((DI)(R10*1), 64(DI)(R10*1), Z10, Z11) \
-	STORE((DI)(R10*2), 64(DI)(R10*2), Z12, Z13) \
-	STORE((DI)(R13*1), 64(DI)(R13*1), Z14, Z15) \
-	LEAQ (DI)(R10*4), DI \
-	STORE((DI), 64(DI), Z16, Z17) \
-	STORE((DI)(R10*1), 64(DI)(R10*1), Z18, Z19) \
-	STORE((DI)(R10*2), 64(DI)(R10*2), Z20, Z21) \
-	STORE((DI)(R13*1), 64(DI)(R13*1), Z22, Z23)
+	STORE4(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)         \
+	LEAQ (DI)(R10*4), DI                           \
+	STORE4(Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)   \
+	LEAQ (DI)(R10*4), DI                           \
+	STORE4(Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
+
+// BEGIN12 makes the distance of rows in R10 one of bytes and sets the registers
+// to C at DI, or to zero where R11 is zero.
+#define BEGIN12 \
+	SHLQ $2, R10           \
+	LEAQ (R10)(R10*2), R13 \
+	TESTQ R11, R11         \
+	JZ   zero              \
+	MOVQ DI, R11           \
+	LOAD12                 \
+	MOVQ R11, DI           \
+	JMP  begin             \
+zero:                      \
+	ZERO12                 \
+begin:
+
+// B2 reads the 32 columns of B at displacement d.
+#define B2(d) \
+	VMOVUPS d(DX), Z24    \
+	VMOVUPS d+64(DX), Z25
+
+// MULTIPLY12 takes CX steps of k, four at a time and then one by one. step(d)
+// multiplies what A has at displacement d, size bytes per step, and next(n)
+// moves the pointers to A by n steps.
+#define MULTIPLY12(step, size, next) \
+	SUBQ $4, CX    \
+	JL   rest      \
+	PCALIGN $32    \
+four:              \
+	B2(0)          \
+	step(0)        \
+	B2(128)        \
+	step(size)     \
+	B2(256)        \
+	step(2*size)   \
+	B2(384)        \
+	step(3*size)   \
+	next(4)        \
+	ADDQ $512, DX  \
+	SUBQ $4, CX    \
+	JGE  four      \
+rest:              \
+	ADDQ $4, CX    \
+	JZ   store     \
+one:               \
+	B2(0)          \
+	step(0)        \
+	next(1)        \
+	ADDQ $128, DX  \
+	DECQ CX        \
+	JNZ  one       \
+store:
+
+#define NEXTROWS(n) \
+	ADDQ $4*n, SI \
+	ADDQ $4*n, BX \
+	ADDQ $4*n, AX
+
+#define NEXTPACKED(n) ADDQ $48*n, SI
 
 // func tile12x32RowsAVX512(k int, a *float32, rs int, b, c *float32, ldc, add int)
 // A is row-major with rows rs apart.
@@ -120,60 +132,8 @@ TEXT ·tile12x32RowsAVX512(SB), NOSPLIT, $0-56
 	LEAQ (R8)(R8*2), R12   // 3 rows of A
 	LEAQ (SI)(R8*4), BX    // row 4
 	LEAQ (BX)(R8*4), AX    // row 8
-	SHLQ $2, R10
-	LEAQ (R10)(R10*2), R13 // 3 rows of C
-	TESTQ R11, R11
-	JZ   zero
-	MOVQ DI, R11
-	LOAD12
-	MOVQ R11, DI
-	JMP  begin
-
-zero:
-	ZERO12
-
-begin:
-	SUBQ $4, CX
-	JL   rest
-
-	PCALIGN $32
-
-four:
-	VMOVUPS 0(DX), Z24
-	VMOVUPS 64(DX), Z25
-	STEPROWS(0)
-	VMOVUPS 128(DX), Z24
-	VMOVUPS 192(DX), Z25
-	STEPROWS(4)
-	VMOVUPS 256(DX), Z24
-	VMOVUPS 320(DX), Z25
-	STEPROWS(8)
-	VMOVUPS 384(DX), Z24
-	VMOVUPS 448(DX), Z25
-	STEPROWS(12)
-	ADDQ $16, SI
-	ADDQ $16, BX
-	ADDQ $16, AX
-	ADDQ $512, DX
-	SUBQ $4, CX
-	JGE  four
-
-rest:
-	ADDQ $4, CX
-	JZ   store
-
-one:
-	VMOVUPS (DX), Z24
-	VMOVUPS 64(DX), Z25
-	STEPROWS(0)
-	ADDQ $4, SI
-	ADDQ $4, BX
-	ADDQ $4, AX
-	ADDQ $128, DX
-	DECQ CX
-	JNZ  one
-
-store:
+	BEGIN12
+	MULTIPLY12(STEPROWS, 4, NEXTROWS)
 	STORE12
 	VZEROUPPER
 	RET
@@ -187,56 +147,8 @@ TEXT ·tile12x32PackedAVX512(SB), NOSPLIT, $0-48
 	MOVQ c+24(FP), DI
 	MOVQ ldc+32(FP), R10
 	MOVQ add+40(FP), R11
-	SHLQ $2, R10
-	LEAQ (R10)(R10*2), R13 // 3 rows of C
-	TESTQ R11, R11
-	JZ   zero
-	MOVQ DI, R11
-	LOAD12
-	MOVQ R11, DI
-	JMP  begin
-
-zero:
-	ZERO12
-
-begin:
-	SUBQ $4, CX
-	JL   rest
-
-	PCALIGN $32
-
-four:
-	VMOVUPS 0(DX), Z24
-	VMOVUPS 64(DX), Z25
-	STEPPACKED(0)
-	VMOVUPS 128(DX), Z24
-	VMOVUPS 192(DX), Z25
-	STEPPACKED(48)
-	VMOVUPS 256(DX), Z24
-	VMOVUPS 320(DX), Z25
-	STEPPACKED(96)
-	VMOVUPS 384(DX), Z24
-	VMOVUPS 448(DX), Z25
-	STEPPACKED(144)
-	ADDQ $192, SI
-	ADDQ $512, DX
-	SUBQ $4, CX
-	JGE  four
-
-rest:
-	ADDQ $4, CX
-	JZ   store
-
-one:
-	VMOVUPS (DX), Z24
-	VMOVUPS 64(DX), Z25
-	STEPPACKED(0)
-	ADDQ $48, SI
-	ADDQ $128, DX
-	DECQ CX
-	JNZ  one
-
-store:
+	BEGIN12
+	MULTIPLY12(STEPPACKED, 48, NEXTPACKED)
 	STORE12
 	VZEROUPPER
 	RET

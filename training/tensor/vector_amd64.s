@@ -55,6 +55,18 @@ GLOBL k<>(SB), RODATA|NOPTR, $448
 	VCMPPS  $3, x, x, m            \
 	VORPS   m, p, x
 
+// SIGMOID sets s to sigmoid(a); needs what SIGMOIDCONSTANTS loads, Y1 to Y3 are scratch.
+#define SIGMOIDCONSTANTS \
+	VMOVUPS k<>+384(SB), Y15 \
+	VMOVUPS k<>+352(SB), Y13 \
+	VMOVUPS k<>+416(SB), Y12
+
+#define SIGMOID(a, s) \
+	VXORPS Y12, a, s   \
+	EXP(s, Y1, Y2, Y3) \
+	VADDPS Y13, s, s   \
+	VDIVPS s, Y13, s
+
 // func expAVX2(n int, dst, src *float32, scale, shift float32)
 // dst = exp(src·scale - shift); n is a multiple of 8.
 TEXT ·expAVX2(SB), NOSPLIT, $0-32
@@ -88,18 +100,13 @@ TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
 	MOVQ h+8(FP), DI
 	MOVQ a+16(FP), SI
 	MOVQ u+24(FP), DX
-	VMOVUPS k<>+384(SB), Y15
-	VMOVUPS k<>+352(SB), Y13
-	VMOVUPS k<>+416(SB), Y12
+	SIGMOIDCONSTANTS
 	SHRQ $3, CX
 	JZ   done
 
 loop:
 	VMOVUPS (SI), Y4
-	VXORPS  Y12, Y4, Y0
-	EXP(Y0, Y1, Y2, Y3)
-	VADDPS  Y13, Y0, Y0
-	VDIVPS  Y0, Y13, Y0 // sigmoid(a)
+	SIGMOID(Y4, Y0)
 	VMULPS  Y0, Y4, Y4
 	VMULPS  (DX), Y4, Y4
 	VMOVUPS Y4, (DI)
@@ -122,18 +129,13 @@ TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-48
 	MOVQ dh+24(FP), R9
 	MOVQ a+32(FP), SI
 	MOVQ u+40(FP), DX
-	VMOVUPS k<>+384(SB), Y15
-	VMOVUPS k<>+352(SB), Y13
-	VMOVUPS k<>+416(SB), Y12
+	SIGMOIDCONSTANTS
 	SHRQ $3, CX
 	JZ   done
 
 loop:
 	VMOVUPS (SI), Y4
-	VXORPS  Y12, Y4, Y0
-	EXP(Y0, Y1, Y2, Y3)
-	VADDPS  Y13, Y0, Y0
-	VDIVPS  Y0, Y13, Y0 // s
+	SIGMOID(Y4, Y0)
 	VMULPS  Y0, Y4, Y4  // a·s
 	VMOVUPS (R9), Y5    // dh
 	VMULPS  (DX), Y5, Y6
