@@ -386,25 +386,6 @@ func TestRevokedNodeStops(t *testing.T) {
 	}
 }
 
-func TestClockIsExplained(t *testing.T) {
-	p := newPlatform(t)
-	n := newNode(t, p, 3)
-	p.fault = func(w http.ResponseWriter, r *http.Request) bool {
-		req, err := protocol.ParseRequest(r.Method, r.RequestURI, r.Header)
-		if err == nil {
-			err = req.Verify(p.node, protocol.PinOf(p.public()), time.Now())
-		}
-		if err != nil {
-			p.problem(w, 401, "clock", err.Error())
-		}
-		return err != nil
-	}
-	n.mustRun(t, 1, func(o *Options) { o.Now = func() time.Time { return time.Now().Add(6 * time.Minute) } })
-	if !strings.Contains(n.out.String(), "Set the machine's clock") {
-		t.Errorf("the owner is not told:\n%s", n.out)
-	}
-}
-
 func TestCancelledLeaseStopsTraining(t *testing.T) {
 	p := newPlatform(t)
 	n := newNode(t, p, 40)

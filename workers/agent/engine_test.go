@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -269,24 +270,35 @@ func near(a, b float64) bool { return a-b < 1e-4*a && b-a < 1e-4*a }
 // TestHoursEndTorch cuts the owner's hours in the middle of a job.
 func TestHoursEndTorch(t *testing.T) {
 	needTorch(t)
-	p := newPlatform(t)
-	n := newNode(t, p, 40)
-	a := p.training(protocol.Train)
-	a.Recipe.Steps = 5000
-	a.Mandate = p.mandate(p.adopt(protocol.MotionTrain, a.Recipe), -1, 0)
-	p.give(a)
-	hours := time.Now().Add(-time.Hour).Format("15:04") + "-" + time.Now().Add(time.Hour).Format("15:04")
-	err := n.run(1, func(o *Options) {
-		o.Limits = &Limits{Trainer: TrainerTorch, Threads: 1, Hours: hours}
-		o.Now = func() time.Time {
-			if strings.Contains(n.out.String(), "found torch") {
-				return time.Now().Add(3 * time.Hour)
+	for _, partial := range []bool{false, true} {
+		t.Run(fmt.Sprint(partial), func(t *testing.T) {
+			p := newPlatform(t)
+			n := newNode(t, p, 40)
+			p.give(p.decided(1, func(r *protocol.Recipe) { r.Steps, r.Local.Partial = 5000, partial }))
+			hours := time.Now().Add(-time.Hour).Format("15:04") + "-" + time.Now().Add(time.Hour).Format("15:04")
+			err := n.run(1, func(o *Options) {
+				o.Limits = &Limits{Trainer: TrainerTorch, Threads: 1, Hours: hours}
+				o.Now = func() time.Time {
+					if said := n.out.String(); strings.Contains(said, "found torch") && !strings.Contains(said, "sending") {
+						return time.Now().Add(3 * time.Hour)
+					}
+					return time.Now() // by which requests are signed
+				}
+			})
+			if err != nil || !strings.Contains(n.out.String(), "are over") {
+				t.Errorf("run: %v\n%s", err, n.out)
 			}
-			return time.Now()
-		}
-	})
-	if err != nil || !strings.Contains(n.out.String(), "that you allow are over") || len(p.reports) != 0 {
-		t.Errorf("run: %v, %d reports\n%s", err, len(p.reports), n.out)
+			if !partial {
+				if len(n.reports) != 0 {
+					t.Errorf("a report of unfinished work: %+v", n.reports)
+				}
+				return
+			}
+			r := n.lastReport(t)
+			if r.Steps < 1 || r.Steps > 20 || r.Tokens != r.Steps*64 || r.Update.IsZero() || !strings.HasPrefix(r.Trainer, "torch") {
+				t.Errorf("report of %d steps and %d tokens by %s, want the few steps that torch did", r.Steps, r.Tokens, r.Trainer)
+			}
+		})
 	}
 }
 

@@ -41,7 +41,8 @@ func plain(r protocol.Recipe) bool {
 // stepsElsewhere trains the model in place by the external trainer, if that is
 // chosen for this work; false leaves all of it to the builtin engine. rates
 // are the learning rates of the steps, nil for the one of h; saw hears the
-// losses of all steps once they are done.
+// losses of the steps once they are done. It stops as the builtin engine does:
+// with what was done so far where the recipe takes partial work, else for nothing.
 func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *llama.Model, stream *localdata.Stream, h training.Hyperparams, rates []float64, saw func(loss float64)) (steps int, did bool, err error) {
 	if !plain(a.Recipe) {
 		r.engines.used = protocol.Builtin
@@ -59,18 +60,24 @@ func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *l
 		return 0, false, err
 	}
 	begin, said := r.Now(), r.Now()
+	stop := lastMoment(a, begin)
 	weights, done, err := t.Train(ctx, torch.Training{
-		Model: base, Hyperparams: h, Rates: rates, Seed: a.Seed,
+		Model: base, Hyperparams: h, Rates: rates, Seed: a.Seed, Partial: a.Recipe.Local.Partial,
 		Batch: func(step int) ([]int32, []int32, error) {
 			return stream.Batch(a.Seed, step, h.BatchTokens/h.Context, h.Context)
 		},
 		Progress: func(step int, loss float64) error {
 			steps = step
 			r.step.Store(int64(step))
-			if ok, _ := r.limits.allowed(r.Now()); !ok {
+			last := step == h.Steps
+			ok, _ := r.limits.allowed(r.Now())
+			switch {
+			case !ok && !a.Recipe.Local.Partial:
 				return fmt.Errorf("%w: the hours %s that you allow are over", errCancelled, r.limits.Hours)
+			case !last && (!ok || a.Recipe.Local.Partial && r.Now().After(stop)):
+				return torch.ErrEnough
 			}
-			if last := step == h.Steps; last || r.Now().Sub(said) > 10*time.Second {
+			if last || r.Now().Sub(said) > 10*time.Second {
 				said = r.Now()
 				speed := float64(step*h.BatchTokens) / max(said.Sub(begin).Seconds(), 1e-9)
 				r.say("round %d: step %d of %d, loss %.4f, %.0f tokens/s with %s", a.Number, step, h.Steps, loss, speed, t)
@@ -88,7 +95,10 @@ func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *l
 		saw(loss)
 	}
 	r.say("%s on %s, %s, %d threads: %.0f tokens/s after %.1f s", t, done.Hardware, done.DType, done.Threads, done.TokensPerSecond, done.StartSeconds)
-	return h.Steps, true, nil
+	if steps = len(done.Losses); steps < h.Steps {
+		r.say("round %d: your hours are over, or the round is about to end; sending %d of %d steps", a.Number, steps, h.Steps)
+	}
+	return steps, true, nil
 }
 
 // externalPass is how many tokens the external trainer gets at once: all of

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/protocol"
 )
@@ -33,6 +34,8 @@ type Options struct {
 	Renew time.Duration                              // between renewals of a lease; 20 s if 0
 	// Most ends Run after that many answered assignments; 0 goes on for ever.
 	Most int
+
+	disk blobs.Options // how full the disk of models and updates may be
 }
 
 func (o Options) withDefaults() Options {
@@ -120,7 +123,7 @@ var errAgain = errors.New("the platform gives out the same assignment again")
 // themselves are waited out.
 func Run(ctx context.Context, options Options) (err error) {
 	o := options.withDefaults()
-	s, err := OpenState(o.Dir)
+	s, err := openState(o.Dir, o.disk)
 	if err != nil {
 		return err
 	}

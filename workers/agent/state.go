@@ -67,12 +67,17 @@ const (
 var ErrNotJoined = errors.New("this folder holds no node yet: join first (“node join”)")
 
 // OpenState opens the folder of a node that has joined.
-func OpenState(dir string) (*State, error) {
+func OpenState(dir string) (*State, error) { return openState(dir, blobs.Options{}) }
+
+func openState(dir string, disk blobs.Options) (*State, error) {
 	s, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(); err != nil {
+	if disk.Floor == 0 {
+		disk.Floor = 0.02
+	}
+	if err := s.open(disk); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -125,7 +130,7 @@ func (s *State) openKey() (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-func (s *State) open() error {
+func (s *State) open(disk blobs.Options) error {
 	found, err := s.read(identityFile, &s.Identity)
 	if err != nil {
 		return err
@@ -133,10 +138,10 @@ func (s *State) open() error {
 	if !found {
 		return ErrNotJoined
 	}
-	if s.blobs, err = blobs.OpenFolder(filepath.Join(s.dir, "blobs"), blobs.Options{Floor: 0.02}); err != nil {
+	if s.blobs, err = blobs.OpenFolder(filepath.Join(s.dir, "blobs"), disk); err != nil {
 		return err
 	}
-	if s.partial, err = blobs.OpenPartial(filepath.Join(s.dir, "partial"), s.key.Seed(), blobs.Options{Floor: 0.02}); err != nil {
+	if s.partial, err = blobs.OpenPartial(filepath.Join(s.dir, "partial"), s.key.Seed(), disk); err != nil {
 		return err
 	}
 	s.records, err = localdata.OpenStore(filepath.Join(s.dir, "records"))

@@ -16,6 +16,10 @@ var (
 	ErrLied        = errors.New("the trainer's result is not what it says, and is not used")
 )
 
+// ErrEnough is what Training.Progress returns for the end of a job whose Partial
+// is set: the steps that were done are its result, and that is no failure.
+var ErrEnough = errors.New("enough was done")
+
 // Cause returns which of the above an error is, without the details, which may
 // name folders of this machine.
 func Cause(err error) error {

@@ -75,6 +75,9 @@ func misbehave(how, folder string) {
 			fmt.Print(strings.Repeat("x", 1<<16))
 		}
 	}
+	if strings.HasPrefix(how, "asked") {
+		askedToStop(how, folder, &j)
+	}
 	losses := make([]string, j.Hyperparams.Steps)
 	for i := range losses {
 		losses[i] = "2.5"
@@ -132,6 +135,56 @@ func misbehave(how, folder string) {
 		panic(err)
 	}
 	os.Exit(0)
+}
+
+// askedToStop reports one step and waits until it is asked to stop; then it
+// says that it has done fewer steps, or does not listen.
+func askedToStop(how, folder string, j *job) {
+	fmt.Println(`{"event":"step","step":1,"loss":2.5}`)
+	for {
+		if _, err := os.Stat(filepath.Join(folder, j.Stop)); err == nil && j.Stop != "" {
+			break
+		}
+	}
+	switch how {
+	case "asked, and goes on":
+		for i := 2; ; i++ {
+			fmt.Printf(`{"event":"step","step":%d,"loss":2.5}`+"\n", i)
+		}
+	case "asked, and did nothing":
+		j.Hyperparams.Steps = 0
+	default:
+		j.Hyperparams.Steps = 1
+	}
+}
+
+// TestAProgramThatIsAskedToStop is heard where fewer steps are of use.
+func TestAProgramThatIsAskedToStop(t *testing.T) {
+	h := numbers(3, 64, 32)
+	for _, tt := range []struct {
+		how  string
+		want error
+		says string
+	}{
+		{"asked", nil, ""},
+		{"asked, and goes on", ErrInterrupted, "asked to stop and went on"},
+		{"asked, and did nothing", ErrLied, "0 steps"},
+	} {
+		t.Run(tt.how, func(t *testing.T) {
+			py, err := hostile(t, tt.how)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, done, err := py.Train(t.Context(), Training{Model: modelOf(t, small(t)), Hyperparams: h, Batch: batchOf(h), Partial: true,
+				Progress: func(int, float64) error { return ErrEnough }}, Limits{Time: time.Minute, Silence: time.Minute})
+			if !errors.Is(err, tt.want) || tt.want != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("Train: %v\nwant %v that says %q", err, tt.want, tt.says)
+			}
+			if tt.want == nil && (len(got) == 0 || len(done.Losses) != 1) {
+				t.Errorf("Train: %d values after %d steps, want those of one step", len(got), len(done.Losses))
+			}
+		})
+	}
 }
 
 // forever waits for a signal that nobody sends.

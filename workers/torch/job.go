@@ -55,8 +55,9 @@ type job struct {
 	Base    string `json:"base"`
 	Batches string `json:"batches,omitempty"`
 	Out     string `json:"out"`
-	Device  string `json:"device"` // "auto", "cpu" or "cuda"
-	Seed    string `json:"seed"`   // decimal: JSON numbers lose bits above 2^53
+	Stop    string `json:"stop,omitempty"` // appears when the job shall end with what is done; "" where only all of it is of use
+	Device  string `json:"device"`         // "auto", "cpu" or "cuda"
+	Seed    string `json:"seed"`           // decimal: JSON numbers lose bits above 2^53
 
 	Rows        int                   `json:"rows,omitempty"`
 	Context     int                   `json:"context,omitempty"`
@@ -95,6 +96,7 @@ const (
 	baseFile    = "base.safetensors"
 	batchesFile = "batches.i32"
 	outFile     = "out.safetensors"
+	stopFile    = "stop"
 	resultFile  = "result.json"
 )
 

@@ -300,7 +300,8 @@ func TestLora(t *testing.T) {
 	py := trainer(t)
 	h := numbers(8, 2048, 128)
 	base := modelOf(t, foundingModel(t))
-	got, done, err := py.Train(t.Context(), Training{Model: base, Hyperparams: h, Batch: batchOf(h), Lora: &Lora{Rank: 4, Alpha: 8}, Seed: 2}, limits)
+	got, done, err := py.Train(t.Context(), Training{Model: base, Hyperparams: h, Lora: &Lora{Rank: 4, Alpha: 8}, Seed: 2,
+		Batch: func(int) ([]int32, []int32, error) { return batchOf(h)(0) }}, limits) // losses of one text can be compared
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,5 +411,42 @@ func TestProgressEndsTheProgram(t *testing.T) {
 		}}, limits)
 	if !errors.Is(err, enough) {
 		t.Errorf("Train: %v, want %v", err, enough)
+	}
+}
+
+// TestEndingEarlyKeepsWhatIsDone stops a long job after a few steps: what comes
+// is what those steps give the builtin engine. That the owner's time is over
+// does the same, and without whole steps it is the end.
+func TestEndingEarlyKeepsWhatIsDone(t *testing.T) {
+	py := trainer(t)
+	h := numbers(100_000, 64, 32)
+	m := small(t)
+	base := modelOf(t, m)
+	base.Data = append([]float32(nil), base.Data...)
+	got, done, err := py.Train(t.Context(), Training{Model: base, Hyperparams: h, Batch: batchOf(h), Partial: true,
+		Progress: func(step int, _ float64) error {
+			if step >= 3 {
+				return ErrEnough
+			}
+			return nil
+		}}, limits)
+	if err != nil || len(done.Losses) < 3 || len(done.Losses) > 20 {
+		t.Fatalf("Train: %v after %d steps, want a few more than 3", err, len(done.Losses))
+	}
+	few := h
+	few.Steps = len(done.Losses)
+	builtin(t, m, few, nil)
+	for i, b := range base.Data { // subtract the base: the update is what counts
+		got[i] -= b
+		m.Params.Data[i] -= b
+	}
+	if a, err := Compare(got, m.Params.Data); err != nil || !a.Within() {
+		t.Errorf("after %d steps: %v, %v", few.Steps, a, err)
+	}
+	short := limits
+	short.Time = time.Duration(done.StartSeconds*float64(time.Second)) + 3*time.Second
+	_, done, err = py.Train(t.Context(), Training{Model: base, Hyperparams: h, Batch: batchOf(h), Partial: true}, short)
+	if err != nil || len(done.Losses) == 0 || len(done.Losses) == h.Steps {
+		t.Errorf("with %v for all: %v after %d of %d steps", short.Time, err, len(done.Losses), h.Steps)
 	}
 }

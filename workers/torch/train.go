@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"codeberg.org/althing/althing/training"
@@ -22,6 +23,10 @@ type Training struct {
 	// Batch returns the inputs and targets of a step: BatchTokens/Context
 	// sequences of Context, one after another.
 	Batch func(step int) (inputs, targets []int32, err error)
+	// Partial says that fewer steps than all are of use: the job may end with
+	// them when Progress returns ErrEnough, or when the owner's time is over.
+	// There is a loss in Done for each step that was done, one at least.
+	Partial bool
 	// Progress hears of every step, from 1; its error ends the job and is returned.
 	Progress func(step int, loss float64) error
 	// Note hears one sentence of anything else worth telling the owner.
@@ -51,6 +56,9 @@ func (t *Trainer) Train(ctx context.Context, j Training, limits Limits) ([]float
 	sequences := h.BatchTokens / h.Context
 	work := job{Kind: "train", Seed: strconv.FormatUint(j.Seed, 10), Rows: h.Steps * sequences, Context: h.Context,
 		Hyperparams: &h, Rates: j.Rates, Lora: j.Lora}
+	if j.Partial {
+		work.Stop = stopFile
+	}
 	rows := func(w io.Writer) error {
 		var row []byte
 		for step := range h.Steps {
@@ -80,8 +88,12 @@ func (t *Trainer) Train(ctx context.Context, j Training, limits Limits) ([]float
 	}
 	var weights []float32
 	done, err := t.run(ctx, work, j.Model, limits, rows, watch, func(dir string, r result) error {
-		if r.Steps != h.Steps || len(r.Losses) != h.Steps {
-			return fmt.Errorf("%w: it reports %d steps and %d losses, want %d", ErrLied, r.Steps, len(r.Losses), h.Steps)
+		least := h.Steps
+		if j.Partial {
+			least = 1
+		}
+		if r.Steps < least || r.Steps > h.Steps || len(r.Losses) != r.Steps {
+			return fmt.Errorf("%w: it reports %d steps and %d losses, want %d to %d", ErrLied, r.Steps, len(r.Losses), least, h.Steps)
 		}
 		var err error
 		weights, err = output(dir, r, j.Model.Tensors)
@@ -186,6 +198,33 @@ func (t *Trainer) Sample(ctx context.Context, j Sampling, limits Limits) (Done, 
 	return done, nil
 }
 
+// stopper asks a program to end with what it has done. The file may come just
+// after the program looked for it, so one more step is no fault; a second one
+// is that of a program which does not listen.
+type stopper struct {
+	path  string
+	watch func(event) error
+	asked bool
+	since int // steps that were reported after it was asked
+}
+
+func (s *stopper) hear(e event) error {
+	if s.asked && e.Event == "step" {
+		if s.since++; s.since > 1 {
+			return fmt.Errorf("%w: it was asked to stop and went on", ErrInterrupted)
+		}
+	}
+	err := s.watch(e)
+	if !errors.Is(err, ErrEnough) {
+		return err
+	}
+	if s.asked {
+		return nil
+	}
+	s.asked = true
+	return os.WriteFile(s.path, nil, 0o600)
+}
+
 // run makes the folder, runs the program, reads its result and has it checked.
 // The folder is gone afterwards, whatever happened.
 func (t *Trainer) run(ctx context.Context, j job, m Model, limits Limits, rows func(io.Writer) error,
@@ -200,6 +239,9 @@ func (t *Trainer) run(ctx context.Context, j job, m Model, limits Limits, rows f
 		return done, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if j.Stop != "" {
+		watch = (&stopper{path: filepath.Join(dir, stopFile), watch: watch}).hear
+	}
 	if err := process(ctx, t.python, []string{"-B", dir + "/" + scriptFile, dir}, limits, watch); err != nil {
 		return done, err
 	}

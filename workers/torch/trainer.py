@@ -11,8 +11,7 @@ SPDX-License-Identifier: AGPL-3.0-or-later
 """
 import ctypes, gc, hashlib, json, math, os, platform, signal, stat, sys, threading, time
 
-VERSION = 1
-IGNORE = -1  # as a target
+VERSION, IGNORE = 1, -1  # of the contract; as a target
 OK, CRASHED, REFUSED, MEMORY, NO_TORCH, INTERRUPTED, DIVERGED, TIME = range(8)
 
 began = time.monotonic()
@@ -370,6 +369,9 @@ class Run:
             lr=h["learn_rate"], betas=(h["beta1"], h["beta2"]), eps=h["epsilon"])
         file, at_once = self.batches(), sequences
         for step in range(steps):
+            late = time.monotonic() + max(self.seconds, default=0) > self.ends
+            if step and "stop" in self.job and (late or os.path.exists(self.path("stop"))):
+                break  # what is done so far is of use
             began_step = time.monotonic()
             inputs, targets = self.take(file, sequences)
             count = max(1, int((targets >= 0).sum()))
@@ -378,8 +380,7 @@ class Run:
                 total = self.nll(i, t).sum()
                 (total / count).backward()
                 return float(total.detach())
-            for w in weights:
-                w.grad = None
+            adam.zero_grad(set_to_none=True)
             sums, at_once = self.parts(inputs, targets, at_once, work)
             loss = math.fsum(sums) / count
             norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(w.grad) for w in weights])))
