@@ -193,6 +193,10 @@ func (s *Store) endSpot(ctx context.Context, tx *audit.Tx, r roundRow, k spotRow
 	if err != nil {
 		return nil, fmt.Errorf("end spot check of node %d in round %d: %w", k.Node, r.ID, err)
 	}
+	const closing = `update assignments set state = 'closed' where round = @round and spot = @node and state = 'open'`
+	if _, err := tx.Exec(ctx, closing, pgx.StrictNamedArgs{"round": r.ID, "node": k.Node}); err != nil {
+		return nil, fmt.Errorf("close the spot check of node %d in round %d: %w", k.Node, r.ID, err)
+	}
 	ev := SpotEnded{Round: r.ID, Node: k.Node, Update: k.Digest.Hex(), Outcome: state, Reason: reason}
 	for _, t := range asked {
 		if t.Kind != protocol.Share && t.State == "done" {

@@ -92,14 +92,26 @@ func (b *Bench) Node(owner governance.MemberID, tokens int64) governance.NodeID 
 	}
 	const seen = `insert into heartbeats (node, seen_at) values (@id, clock_timestamp() + interval '100 years')`
 	b.exec(ctx, seen, pgx.StrictNamedArgs{"id": id})
-	op := governance.NewOperation(fmt.Sprintf("describe-%d", id))
-	err := b.Corpus.Describe(ctx, governance.Node(id, op), owner, protocol.ManifestSummary{
-		Root: Manifest(id), Records: 100, Bytes: tokens, Tokens: tokens, Validation: 50, Twins: 25,
+	b.describe(id, owner, tokens, false)
+	return id
+}
+
+// PublicNode is Node whose owner declares that all its text is public.
+func (b *Bench) PublicNode(owner governance.MemberID, tokens int64) governance.NodeID {
+	b.t.Helper()
+	id := b.Node(owner, tokens)
+	b.describe(id, owner, tokens, true)
+	return id
+}
+
+func (b *Bench) describe(id governance.NodeID, owner governance.MemberID, tokens int64, public bool) {
+	b.t.Helper()
+	err := b.Corpus.Describe(b.t.Context(), governance.Node(id, b.Operation()), owner, protocol.ManifestSummary{
+		Root: Manifest(id), Records: 100, Bytes: tokens, Tokens: tokens, Validation: 50, Twins: 25, Public: public,
 	})
 	if err != nil {
 		b.t.Fatalf("describe manifest: %v", err)
 	}
-	return id
 }
 
 // Manifest is the root of the manifest of a bench's node.
