@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"governance/pg/embedded": {"governance"},
 	"governance/audit":       {"governance", "governance/pg", "governance/translog"},
 	"governance/accounts":    storage,
+	"governance/keys/marks":  storage,
 	"governance/members":     storage,
 	"governance/pages":       with(storage, "governance/members", "governance/diff"),
 	"governance/policies":    with(storage, "governance/members", "governance/pages"),

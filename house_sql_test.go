@@ -43,6 +43,7 @@ var owners = map[string]owner{
 	"nodes":             {"governance/nodes", "registration and standing"},
 	"join_tokens":       {"governance/nodes", "a token is used once"},
 	"server_keys":       {"governance/nodes", "which key nodes trust, named in the log"},
+	"key_marks":         {"governance/keys/marks", "by what servers see that they hold the same keys"},
 	"request_nonces":    {"governance/nodes", "signed requests against replay"},
 	"heartbeats":        {"governance/nodes", "when a node was heard"},
 	"pages":             {"governance/pages", "every text of the community"},
@@ -80,10 +81,11 @@ var owners = map[string]owner{
 	"update_sketches":   {"training/rounds", "how a node's last update pointed, for the checks of the next"},
 	"draws":             {"training/rounds", "who was there when a cohort was drawn, and why each was asked or not"},
 	"audits":            {"training/rounds", "who may read the updates of a round"},
+	"spot_checks":       {"training/rounds", "what came of training an update again"},
 }
 
 // kept are the tables that pg.Keep may write.
-var kept = []string{"accounts", "blob_candidates", "heartbeats", "request_nonces", "round_leases", "sessions", "sign_in_codes"}
+var kept = []string{"accounts", "blob_candidates", "heartbeats", "key_marks", "request_nonces", "round_leases", "sessions", "sign_in_codes"}
 
 // begins are the folders where a transaction may begin.
 var begins = []string{"governance/audit", "migrations"}

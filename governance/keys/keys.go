@@ -14,6 +14,7 @@ package keys
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type Ring struct {
 	Server      ed25519.PrivateKey
 	Ballots     *age.X25519Identity
 	Split       []byte // 32 bytes
+	// Made, if set, hears the name and mark of each contributor's key that is
+	// made here; its error takes the key back.
+	Made func(name string, mark [sha256.Size]byte) error
 }
 
 // Open reads the keys of a folder and makes those that are missing. origin
@@ -110,6 +114,22 @@ func (r *Ring) openPair(origin string) error {
 	return nil
 }
 
+// Marks tell the keys of one ring from those of another, by the names of their
+// files, and open nothing: digests of public halves, and of the one key that
+// has none.
+func (r *Ring) Marks() map[string][sha256.Size]byte {
+	return map[string][sha256.Size]byte{
+		"log.key":     markOf("log.key", r.LogKey),
+		"server.key":  markOf("server.key", string(r.Server.Public().(ed25519.PublicKey))),
+		"ballots.key": markOf("ballots.key", r.Ballots.Recipient().String()),
+		"split.key":   markOf("split.key", string(r.Split)),
+	}
+}
+
+func markOf(name, text string) [sha256.Size]byte {
+	return sha256.Sum256([]byte("althing mark of " + name + "\n" + text))
+}
+
 // ErrDestroyed says that a contributor's updates were forgotten for good.
 var ErrDestroyed = errors.New("it was destroyed")
 
@@ -120,7 +140,17 @@ func (r *Ring) Contributor(member int64) (*age.X25519Identity, error) {
 	if _, err := os.Stat(filepath.Join(r.dir, name+".destroyed")); err == nil {
 		return nil, fmt.Errorf("key of contributor %d: %w", member, ErrDestroyed)
 	}
-	return r.identity(name)
+	_, before := os.Stat(filepath.Join(r.dir, name))
+	id, err := r.identity(name)
+	if err != nil || before == nil || r.Made == nil {
+		return id, err
+	}
+	// Whoever finds a key does not tell of it: a server that dies here leaves
+	// one without a mark, which is as good.
+	if err := r.Made(name, markOf(name, id.Recipient().String())); err != nil {
+		return nil, errors.Join(err, os.Remove(filepath.Join(r.dir, name)))
+	}
+	return id, nil
 }
 
 // Destroy overwrites and removes a contributor's key. What was encrypted

@@ -22,6 +22,7 @@ var Housekeeping = map[string]string{
 	"heartbeats":      "when a node was last heard; says nothing about its work",
 	"round_leases":    "which node holds a task for how long; a lost lease is only given out again",
 	"request_nonces":  "numbers used once by signed node requests, against replay",
+	"key_marks":       "by what servers see that they hold the same keys; says nothing about anybody",
 	"blob_candidates": "updates that were uploaded and that no report has named yet; the report's act makes one count",
 }
 

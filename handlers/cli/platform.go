@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/keys"
+	"codeberg.org/althing/althing/governance/keys/marks"
 	"codeberg.org/althing/althing/governance/pg"
 	"codeberg.org/althing/althing/governance/pg/embedded"
 	"codeberg.org/althing/althing/migrations"
@@ -83,8 +85,20 @@ func open(ctx context.Context, s settings, log *slog.Logger) (*platform, error) 
 
 func (p *platform) openTrail(ctx context.Context) error {
 	var err error
-	if p.keys, err = keys.Open(filepath.Join(p.settings.Dir, "keys"), p.settings.origin()); err != nil {
+	folder := filepath.Join(p.settings.Dir, "keys")
+	if p.keys, err = keys.Open(folder, p.settings.origin()); err != nil {
 		return err
+	}
+	if p.settings.NewKeys {
+		err = marks.Replace(ctx, p.pool, p.keys.Marks(), now())
+	} else {
+		err = marks.Check(ctx, p.pool, folder, p.keys.Marks(), now())
+	}
+	if err != nil {
+		return err
+	}
+	p.keys.Made = func(name string, mark [sha256.Size]byte) error {
+		return marks.Made(ctx, p.pool, folder, name, mark, now())
 	}
 	if p.trail, err = audit.New(p.pool, audit.Options{}); err != nil {
 		return err

@@ -84,13 +84,19 @@ func (h home) start(t *testing.T, args ...string) *program {
 // startOn is start with a database of the test's own.
 func (h home) startOn(t *testing.T, database string, args ...string) *program {
 	t.Helper()
+	return h.startWith(t, []string{"DATABASE_URL=" + database}, args...)
+}
+
+// startWith is start with other variables.
+func (h home) startWith(t *testing.T, variables []string, args ...string) *program {
+	t.Helper()
 	p := &program{exec.Command(os.Args[0], args...), &lines{}, make(chan struct{})}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = w, w
-	p.cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+h.path("home"), "DATABASE_URL="+database)
+	p.cmd.Env = append(append(os.Environ(), "XDG_DATA_HOME="+h.path("home")), variables...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

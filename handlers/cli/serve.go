@@ -11,6 +11,7 @@ import (
 func serve(ctx context.Context, t Terminal, args []string) error {
 	set := flags("serve", t)
 	s := addSettings(set)
+	set.BoolVar(&s.NewKeys, "new-keys", false, "the old keys are lost for good: those of this folder are the community's from now on")
 	rest, err := parse(set, args)
 	if err != nil {
 		return err

@@ -51,7 +51,8 @@ type settings struct {
 	// Checkpoint is the file of the log's last checkpoint, "" for the usual
 	// one, "s3" for an object of the bucket.
 	Checkpoint string
-	Crowd      int // people who may come in from one address at once; 0 keeps the usual limits
+	NewKeys    bool // the old keys are lost: those of the folder are the community's from now on
+	Crowd      int  // people who may come in from one address at once; 0 keeps the usual limits
 }
 
 const defaultAddr = "localhost:8080"

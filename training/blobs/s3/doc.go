@@ -3,9 +3,8 @@
 // as the folder of package blobs, and one small object that is exchanged only
 // if nobody else has exchanged it (Register), for the log's last checkpoint.
 //
-// It is a client of a few hundred lines over the standard library, because the
-// few operations that are needed here (put, get with a range, head, delete,
-// parts) are simple, and the usual ones bring dozens of modules with them.
+// Requests are made and signed by minio-go; here is what an artefact needs
+// beyond them.
 //
 // An object appears under its name when all of it has been sent and not
 // before; its last bytes are held back until the SHA-256 of everything is that

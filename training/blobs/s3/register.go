@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"codeberg.org/althing/althing/governance"
+	"github.com/minio/minio-go/v7"
 )
 
 // Register is one small object that several servers exchange by turns: what is
@@ -40,19 +41,19 @@ func (r *Register) Load(ctx context.Context) ([]byte, error) {
 }
 
 func (r *Register) read(ctx context.Context) (data []byte, tag string, err error) {
-	res, err := r.do(ctx, call{method: http.MethodGet, key: r.name})
+	body, about, _, err := r.api.GetObject(ctx, r.Bucket, r.name, minio.GetObjectOptions{})
 	if status(err) == http.StatusNotFound {
 		return nil, "", nil
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("read %s: %w", r.name, err)
+		return nil, "", fmt.Errorf("read %s: %w", r.name, told(ctx, err))
 	}
-	defer res.Body.Close()
-	data, err = io.ReadAll(io.LimitReader(res.Body, most))
+	defer body.Close()
+	data, err = io.ReadAll(io.LimitReader(body, most))
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w", r.name, err)
 	}
-	return data, res.Header.Get("ETag"), nil
+	return data, about.ETag, nil
 }
 
 // Swap replaces old, nil for nothing, by fresh; ErrChanged if something else
@@ -65,16 +66,16 @@ func (r *Register) Swap(ctx context.Context, old, fresh []byte) error {
 	if !bytes.Equal(present, old) || (present == nil) != (old == nil) {
 		return ErrChanged
 	}
-	condition := http.Header{"If-None-Match": {"*"}}
-	if present != nil {
-		condition = http.Header{"If-Match": {tag}}
+	var condition minio.PutObjectOptions
+	if present == nil {
+		condition.SetMatchETagExcept("*")
+	} else {
+		condition.SetMatchETag(tag)
 	}
-	_, err = r.send(ctx, bytesOf(call{method: http.MethodPut, key: r.name, header: condition}, fresh))
-	switch status(err) {
-	case http.StatusPreconditionFailed, http.StatusConflict, http.StatusNotFound:
+	switch err := r.write(ctx, r.name, fresh, condition); {
+	case conditionFails(err):
 		return ErrChanged
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("exchange %s: %w", r.name, err)
 	}
 	return nil
@@ -85,18 +86,20 @@ func (r *Register) Swap(ctx context.Context, old, fresh []byte) error {
 func (r *Register) CheckConditions(ctx context.Context) error {
 	probe := r.name + ".probe"
 	text := []byte("Does this server keep the conditions of a put?\n")
-	if _, err := r.send(ctx, bytesOf(call{method: http.MethodPut, key: probe}, text)); err != nil {
+	if err := r.write(ctx, probe, text, minio.PutObjectOptions{}); err != nil {
 		return fmt.Errorf("probe S3: %w", err)
 	}
-	for _, condition := range []http.Header{{"If-None-Match": {"*"}}, {"If-Match": {`"00000000000000000000000000000000"`}}} {
-		_, err := r.send(ctx, bytesOf(call{method: http.MethodPut, key: probe, header: condition}, text))
-		if code := status(err); code == http.StatusPreconditionFailed || code == http.StatusConflict || code == http.StatusNotFound {
-			continue
-		}
-		if err != nil {
+	var there, other minio.PutObjectOptions
+	there.SetMatchETagExcept("*")
+	other.SetMatchETag("00000000000000000000000000000000")
+	for _, condition := range []minio.PutObjectOptions{there, other} {
+		switch err := r.write(ctx, probe, text, condition); {
+		case conditionFails(err):
+		case err != nil:
 			return fmt.Errorf("probe S3: %w", err)
+		default:
+			return governance.Errorf(governance.Unavailable, "This S3 server ignores the conditions of a put, so it cannot hold the last checkpoint. Keep that in a file of one server.")
 		}
-		return governance.Errorf(governance.Unavailable, "This S3 server ignores the conditions of a put, so it cannot hold the last checkpoint. Keep that in a file of one server.")
 	}
 	return nil
 }

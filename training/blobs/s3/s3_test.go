@@ -1,26 +1,22 @@
 package s3_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/blobs/s3"
+	"codeberg.org/althing/althing/training/blobs/s3/s3test"
 )
 
 func hmacOf(key []byte, text string) []byte {
@@ -243,45 +239,45 @@ func TestRegisterIsExchangedByTurns(t *testing.T) {
 func without(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("ALTHING_S3RVER") == "require" {
-		t.Fatalf("s3rver could not be fetched or started: %s", why)
+		t.Fatal(why)
 	}
-	t.Skipf("s3rver could not be fetched or started here, so the test against it did not run: %s", why)
+	t.Skipf("the test against s3rver did not run: %s", why)
 }
 
 // TestRealServer runs s3rver, which others wrote, from npm's package source.
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	npx, err := exec.LookPath("npx")
-	if err != nil {
-		without(t, "no npx here")
+	c, why := s3test.Real(t)
+	if why != "" {
+		without(t, why)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, npx, "--yes", "s3rver@3.7.1", "--directory", t.TempDir(), "--address", "127.0.0.1", "--port", port, "--configure-bucket", "althing")
-	group(cmd)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(); _ = cmd.Wait() })
-	said, listening := "", false
-	for lines := bufio.NewScanner(out); !listening && lines.Scan(); {
-		said += lines.Text() + "\n"
-		listening = strings.Contains(lines.Text(), "listening")
-	}
-	if !listening {
-		without(t, said)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	c := s3.Config{Endpoint: "http://127.0.0.1:" + port, Bucket: "althing", Access: "S3RVER", Secret: "S3RVER", Now: time.Now, Prefix: "site/", Part: 5 << 20, HTTP: &http.Client{Timeout: time.Minute}}
+	c.Part = 5 << 20
 	keeps(t, open(t, c), 9, 100_000, 11<<20)
+	plain, err := s3.OpenRegister(c, "log/checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.CheckConditions(t.Context()); !governance.Is(err, governance.Unavailable) {
+		t.Errorf("s3rver by itself: %v, want that it cannot hold the last checkpoint", err)
+	}
+	c.Endpoint = s3test.Conditional(t, c.Endpoint)
+	gated, err := s3.OpenRegister(c, "log/checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gated.CheckConditions(t.Context()); err != nil {
+		t.Errorf("behind a gate that keeps conditions: %v", err)
+	}
+	for _, step := range []struct {
+		old, fresh string
+		want       error
+	}{{"", "one", nil}, {"", "two", s3.ErrChanged}, {"one", "two", nil}, {"one", "three", s3.ErrChanged}} {
+		old := []byte(step.old)
+		if step.old == "" {
+			old = nil
+		}
+		if err := gated.Swap(t.Context(), old, []byte(step.fresh)); !errors.Is(err, step.want) {
+			t.Errorf("Swap(%q, %q) = %v, want %v", step.old, step.fresh, err, step.want)
+		}
+	}
 }

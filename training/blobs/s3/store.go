@@ -1,17 +1,16 @@
 package s3
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
+	"github.com/minio/minio-go/v7"
 )
 
 // Store is a blobs.Store in a bucket.
@@ -46,37 +46,36 @@ func missing(name training.Digest) error {
 
 // Stat implements blobs.Store.
 func (s *Store) Stat(ctx context.Context, name training.Digest) (int64, error) {
-	header, err := s.send(ctx, call{method: http.MethodHead, key: s.key(name)})
+	about, err := s.api.StatObject(ctx, s.Bucket, s.key(name), minio.StatObjectOptions{})
 	if status(err) == http.StatusNotFound {
 		return 0, missing(name)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("stat %s: %w", name.Hex(), err)
+		return 0, fmt.Errorf("stat %s: %w", name.Hex(), told(ctx, err))
 	}
-	size, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("stat %s: the server does not say its size", name.Hex())
-	}
-	if header.Get(announcedSize) != header.Get("Content-Length") {
+	if about.UserMetadata[announcedSize] != strconv.FormatInt(about.Size, 10) {
 		return 0, missing(name)
 	}
-	return size, nil
+	return about.Size, nil
 }
 
 // announcedSize is metadata of every object: the bytes that it should have.
 // Servers that follow Amazon's drop a body that breaks off; some keep what
 // came, and that must not be read for the artefact. Who copies a bucket copies
 // the metadata with it.
-const announcedSize = "X-Amz-Meta-Size"
+const announcedSize = "Size"
 
-func announced(size int64) http.Header {
-	return http.Header{announcedSize: {strconv.FormatInt(size, 10)}}
+func announced(size int64) minio.PutObjectOptions {
+	return minio.PutObjectOptions{
+		UserMetadata:         map[string]string{announcedSize: strconv.FormatInt(size, 10)},
+		DisableContentSha256: true, // of pieces: the whole is signed
+	}
 }
 
 // Remove implements blobs.Store.
 func (s *Store) Remove(ctx context.Context, name training.Digest) error {
-	if _, err := s.send(ctx, call{method: http.MethodDelete, key: s.key(name)}); err != nil && status(err) != http.StatusNotFound {
-		return fmt.Errorf("remove %s: %w", name.Hex(), err)
+	if err := s.api.RemoveObject(ctx, s.Bucket, s.key(name), minio.RemoveObjectOptions{}); err != nil && status(err) != http.StatusNotFound {
+		return fmt.Errorf("remove %s: %w", name.Hex(), told(ctx, err))
 	}
 	return nil
 }
@@ -119,13 +118,13 @@ func (s *Store) put(ctx context.Context, name training.Digest, size int64, whole
 			return err
 		}
 	}
-	header := announced(size)
-	header.Set("If-None-Match", "*")
-	_, err := s.send(ctx, call{method: http.MethodPut, key: s.key(name), header: header, body: io.NopCloser(whole), size: size, hash: name.Hex()})
+	options := announced(size)
+	options.SetMatchETagExcept("*")
+	_, err := s.api.PutObject(ctx, s.Bucket, s.key(name), whole, size, "", name.Hex(), options)
 	if code := status(err); code == http.StatusPreconditionFailed || code == http.StatusConflict {
 		return s.another(ctx, name, err)
 	}
-	return err
+	return told(ctx, err)
 }
 
 // another looks at what stands under the name already: the artefact, which
@@ -188,13 +187,6 @@ func (c *checked) end() error {
 	return c.err
 }
 
-// part is one part of a multipart upload, as the server lists it.
-type part struct {
-	XMLName    xml.Name `xml:"Part"`
-	PartNumber int
-	ETag       string
-}
-
 // parts sends an artefact in parts. Those that an earlier try has sent are
 // compared and not sent again. The artefact appears with the last request,
 // which is not made unless everything has the digest.
@@ -204,7 +196,7 @@ func (s *Store) parts(ctx context.Context, name training.Digest, size int64, who
 	if err != nil {
 		return err
 	}
-	var list []part
+	var list []minio.CompletePart
 	buffer := make([]byte, s.Part)
 	for number, left := 1, size; left > 0; number++ {
 		data := buffer[:min(left, s.Part)]
@@ -213,36 +205,19 @@ func (s *Store) parts(ctx context.Context, name training.Digest, size int64, who
 		}
 		left -= int64(len(data))
 		sum := md5.Sum(data)
-		tag := `"` + hex.EncodeToString(sum[:]) + `"`
+		tag := hex.EncodeToString(sum[:])
 		if there[number] != tag {
-			query := url.Values{"partNumber": {strconv.Itoa(number)}, "uploadId": {upload}}
-			header, err := s.send(ctx, bytesOf(call{method: http.MethodPut, key: key, query: query}, data))
+			sent, err := s.api.PutObjectPart(ctx, s.Bucket, key, upload, number, bytes.NewReader(data), int64(len(data)),
+				minio.PutObjectPartOptions{Sha256Hex: hashOf(data), DisableContentSha256: true})
 			if err != nil {
-				return err // the parts stay for the next try
+				return told(ctx, err) // the parts stay for the next try
 			}
-			tag = header.Get("ETag")
+			tag = sent.ETag
 		}
-		list = append(list, part{PartNumber: number, ETag: tag})
+		list = append(list, minio.CompletePart{PartNumber: number, ETag: tag})
 	}
-	body, err := xml.Marshal(struct {
-		XMLName xml.Name `xml:"CompleteMultipartUpload"`
-		Part    []part
-	}{Part: list})
-	if err != nil {
-		return err
-	}
-	// the status is 200 before the server has put the parts together: only a
-	// result is a success
-	var result struct {
-		XMLName xml.Name
-		Code    string
-		Message string
-	}
-	err = s.ask(ctx, bytesOf(call{method: http.MethodPost, key: key, query: url.Values{"uploadId": {upload}}}, body), &result)
-	if err == nil && result.XMLName.Local != "CompleteMultipartUploadResult" {
-		err = &refused{Status: http.StatusOK, Code: result.Code, Text: result.Message}
-	}
-	return err
+	_, err = s.api.CompleteMultipartUpload(ctx, s.Bucket, key, upload, list, minio.PutObjectOptions{})
+	return told(ctx, err)
 }
 
 // abort forgets parts of an artefact that turned out to be another one.
@@ -250,39 +225,32 @@ func (s *Store) abort(ctx context.Context, key, upload string, whole *checked) e
 	if !governance.Is(whole.err, governance.Invalid) {
 		return nil
 	}
-	_, err := s.send(context.WithoutCancel(ctx), call{method: http.MethodDelete, key: key, query: url.Values{"uploadId": {upload}}})
-	return err
+	return told(ctx, s.api.AbortMultipartUpload(context.WithoutCancel(ctx), s.Bucket, key, upload))
 }
 
 // begun returns the upload of a key that an earlier try began, with its parts
 // by number, or begins one.
 func (s *Store) begun(ctx context.Context, key string, size int64) (upload string, there map[int]string, err error) {
-	var uploads struct {
-		Upload []struct{ Key, UploadId string }
-	}
 	// a server that cannot list uploads cannot continue them either
-	if err := s.ask(ctx, call{method: http.MethodGet, query: url.Values{"uploads": {""}, "prefix": {key}}}, &uploads); err == nil {
-		for _, u := range uploads.Upload {
+	if uploads, err := s.api.ListMultipartUploads(ctx, s.Bucket, key, "", "", "", 10); err == nil {
+		for _, u := range uploads.Uploads {
 			if u.Key != key {
 				continue
 			}
-			var parts struct{ Part []part }
-			if err := s.ask(ctx, call{method: http.MethodGet, key: key, query: url.Values{"uploadId": {u.UploadId}}}, &parts); err != nil {
-				continue
-			}
 			there = map[int]string{}
-			for _, p := range parts.Part {
-				there[p.PartNumber] = `"` + strings.Trim(p.ETag, `"`) + `"`
+			for parts, more := (minio.ListObjectPartsResult{}), true; more && err == nil; more = parts.IsTruncated {
+				parts, err = s.api.ListObjectParts(ctx, s.Bucket, key, u.UploadID, parts.NextPartNumberMarker, 1000)
+				for _, p := range parts.ObjectParts {
+					there[p.PartNumber] = strings.Trim(p.ETag, `"`)
+				}
 			}
-			return u.UploadId, there, nil
+			if err == nil {
+				return u.UploadID, there, nil
+			}
 		}
 	}
-	var begun struct{ UploadId string }
-	err = s.ask(ctx, call{method: http.MethodPost, key: key, query: url.Values{"uploads": {""}}, header: announced(size)}, &begun)
-	if err == nil && begun.UploadId == "" {
-		err = errors.New("S3: the server began no upload")
-	}
-	return begun.UploadId, nil, err
+	upload, err = s.api.NewMultipartUpload(ctx, s.Bucket, key, announced(size))
+	return upload, nil, told(ctx, err)
 }
 
 // Open implements blobs.Store.
@@ -361,17 +329,21 @@ func (o *object) seek(off int64) error {
 		_ = o.body.Close()
 		o.body = nil
 	}
-	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", off, o.size-1)}}
-	res, err := o.store.do(context.Background(), call{method: http.MethodGet, key: o.store.key(o.name), header: header})
+	var options minio.GetObjectOptions
+	if err := options.SetRange(off, o.size-1); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	body, _, header, err := o.store.api.GetObject(ctx, o.store.Bucket, o.store.key(o.name), options)
 	if status(err) == http.StatusNotFound {
 		return missing(o.name)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", o.name.Hex(), err)
+		return fmt.Errorf("read %s: %w", o.name.Hex(), told(ctx, err))
 	}
-	if off > 0 && res.StatusCode != http.StatusPartialContent {
-		return errors.Join(fmt.Errorf("read %s: the server does not know ranges", o.name.Hex()), res.Body.Close())
+	if off > 0 && header.Get("Content-Range") == "" {
+		return errors.Join(fmt.Errorf("read %s: the server does not know ranges", o.name.Hex()), body.Close())
 	}
-	o.at, o.body = off, res.Body
+	o.at, o.body = off, body
 	return nil
 }
