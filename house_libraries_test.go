@@ -38,6 +38,7 @@ var powers = map[string][]string{
 	"github.com/pressly/goose":            {"migrations"},
 	"github.com/yuin/goldmark":            {"governance/wikitext"},
 	"github.com/microcosm-cc/bluemonday":  {"governance/wikitext"},
+	"github.com/minio/minio-go":           {"training/blobs/s3"},
 	"filippo.io/age":                      {"governance/envelope", "governance/keys", "governance/elections", "governance/voting", "workers", "handlers/cli"},
 	"znkr.io/diff":                        {"governance/diff"},
 	"golang.org/x/mod":                    {"governance/translog", "governance/audit", "governance/keys", "governance/envelope", "training/protocol", "training/localdata", "training/rounds", "training/unlearning", "handlers", "handlers/cli", "workers/..."},

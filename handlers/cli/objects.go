@@ -18,7 +18,6 @@ func s3FromEnvironment() s3.Config {
 	return s3.Config{
 		Endpoint: os.Getenv("ALTHING_S3_ENDPOINT"), Bucket: os.Getenv("ALTHING_S3_BUCKET"), Region: os.Getenv("ALTHING_S3_REGION"),
 		Access: os.Getenv("ALTHING_S3_ACCESS_KEY"), Secret: os.Getenv("ALTHING_S3_SECRET_KEY"), Prefix: os.Getenv("ALTHING_S3_PREFIX"),
-		Now: now,
 	}
 }
 
