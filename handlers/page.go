@@ -159,20 +159,30 @@ func localReturn(r *http.Request) string {
 	return href.Home()
 }
 
-// problem returns the message for a form's field if err belongs beside it.
+// problem returns the messages for a form's field if err belongs beside it.
 // An Invalid error without a field belongs to the whole form, field "".
 func problem(err error, field string) string {
 	if several, ok := err.(interface{ Unwrap() []error }); ok { // a form may have several problems
+		var texts []string
 		for _, e := range several.Unwrap() {
 			if text := problem(e, field); text != "" {
-				return text
+				texts = append(texts, text)
 			}
 		}
-		return ""
+		return strings.Join(texts, " ")
 	}
 	var refusal *governance.Error
 	if errors.As(err, &refusal) && refusal.Kind == governance.Invalid && refusal.Field == field {
 		return refusal.Message
+	}
+	return ""
+}
+
+// problemField is the field that an error belongs beside, "" for none.
+func problemField(err error) string {
+	var refusal *governance.Error
+	if errors.As(err, &refusal) {
+		return refusal.Field
 	}
 	return ""
 }

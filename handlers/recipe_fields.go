@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strconv"
 
 	"codeberg.org/althing/althing/governance"
@@ -181,22 +183,29 @@ func (f recipeField) read(text string) error {
 	var err error
 	switch {
 	case f.choice != nil:
+		if !slices.ContainsFunc(f.options(), func(o ui.Option) bool { return o.Value == text }) {
+			return governance.FieldErrorf(f.name, "%s: there is no choice %q. Take one from the list.", f.label, text)
+		}
 		*f.choice = text
 	case f.yes != nil:
 		*f.yes = text == yes
 	case text == "" && f.optional:
 	case f.whole != nil:
 		if *f.whole, err = strconv.Atoi(text); err != nil {
-			return governance.FieldErrorf(f.name, "%s: write a whole number.", f.label)
+			return governance.FieldErrorf(f.name, "%s: write a whole number in digits, as 2000.", f.label)
 		}
 	default:
-		if _, err = strconv.ParseFloat(text, 64); err != nil {
+		if _, err = strconv.ParseFloat(text, 64); err != nil || !plainDecimal.MatchString(text) {
 			return governance.FieldErrorf(f.name, "%s: write a decimal number, as 0.5.", f.label)
 		}
 		*f.decimal = text
 	}
 	return nil
 }
+
+// plainDecimal leaves out what Go reads as a number too and people do not:
+// NaN, infinity, hexadecimal fractions.
+var plainDecimal = regexp.MustCompile(`^-?[0-9]*\.?[0-9]+(e-?[0-9]+)?$`)
 
 // options are the choices of a field, with the names of the glossary.
 func (f recipeField) options() []ui.Option {
@@ -221,8 +230,46 @@ func (f recipeField) options() []ui.Option {
 }
 
 // readRecipe reads a form into a recipe, and says of every field what is wrong
-// with it and what would work.
+// with it and what would work: first of fields by themselves, then of choices
+// that lack something, then of choices that do not go together.
 func readRecipe(value func(string) string, where recipes.Circumstances) (protocol.Recipe, error) {
+	d, wrong := typedRecipe(value)
+	var unread []string
+	for _, err := range wrong {
+		unread = append(unread, problemField(err))
+	}
+	d.drop()
+	for _, c := range recipes.Outside(d.Recipe) {
+		if !slices.Contains(unread, c.Field) {
+			wrong = append(wrong, beside(c))
+		}
+	}
+	for _, find := range []func() []recipes.Conflict{
+		func() []recipes.Conflict { return recipes.Unfit(d.Recipe) },
+		func() []recipes.Conflict { return recipes.Conflicts(d.Recipe, where) },
+	} {
+		if len(wrong) > 0 {
+			break
+		}
+		for _, c := range find() {
+			wrong = append(wrong, beside(c))
+		}
+	}
+	if len(wrong) == 0 {
+		if err := d.Check(); err != nil {
+			wrong = append(wrong, governance.FieldErrorf("", "This cannot be trained: %v.", err))
+		}
+	}
+	return d.Recipe, errors.Join(wrong...)
+}
+
+// beside makes a conflict the problem of its field.
+func beside(c recipes.Conflict) error {
+	return governance.FieldErrorf(c.Field, "%s %s", c.Reason, c.Instead)
+}
+
+// typedRecipe is what could be read of a form, and the problems of the rest.
+func typedRecipe(value func(string) string) (recipeDraft, []error) {
 	d := recipeDraft{Recipe: protocol.Recipe{Aggregator: "fedavg", Arithmetic: training.Arithmetic}}
 	var wrong []error
 	for _, part := range recipeParts(&d) {
@@ -237,23 +284,7 @@ func readRecipe(value func(string) string, where recipes.Circumstances) (protoco
 		wrong = append(wrong, governance.FieldErrorf("base", "Write the digest of a version's weights: 64 hexadecimal digits."))
 	}
 	d.Base = base.Hex()
-	if len(wrong) > 0 {
-		return d.Recipe, errors.Join(wrong...)
-	}
-	d.drop()
-	conflicts := recipes.Unfit(d.Recipe)
-	if len(conflicts) == 0 {
-		conflicts = recipes.Conflicts(d.Recipe, where)
-	}
-	for _, c := range conflicts {
-		wrong = append(wrong, governance.FieldErrorf(c.Field, "%s %s", c.Reason, c.Instead))
-	}
-	if len(wrong) == 0 {
-		if err := d.Check(); err != nil {
-			wrong = append(wrong, governance.FieldErrorf("", "This cannot be trained: %v.", err))
-		}
-	}
-	return d.Recipe, errors.Join(wrong...)
+	return d, wrong
 }
 
 // drop leaves out the numbers of choices that were not made, so that choosing

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/policies"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/models"
@@ -115,10 +116,30 @@ func (t trainer) encode(r *http.Request, value func(string) string) (json.RawMes
 		return nil, err
 	}
 	recipe, err := readRecipe(value, where)
+	if err == nil {
+		err = t.checkBase(r.Context(), recipe)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(recipe)
+}
+
+// checkBase refuses weights that no published version has, and more context
+// than their model takes: a vote for either would begin no campaign.
+func (t trainer) checkBase(ctx context.Context, r protocol.Recipe) error {
+	list, err := t.Models.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(v models.Version) bool { return v.Weights.Hex() == r.Base && v.State == models.Published })
+	if i < 0 {
+		return governance.FieldErrorf("base", "No version that is published has these weights. Copy the digest from the page of a version: the one that is served is usual.")
+	}
+	if most := contextOf(list[i].Config); r.Context > most {
+		return governance.FieldErrorf("context", "%s takes %d tokens at once. Write %d or less.", list[i].Name, most, most)
+	}
+	return nil
 }
 
 // circumstances counts the nodes that a cohort would be drawn from now.

@@ -53,8 +53,8 @@ func TestRecipeFormSaysWhatWould(t *testing.T) {
 		{"private without noise", "private", map[string]string{"privacy.noise": ""}, recipes.Circumstances{}, map[string]string{"privacy.noise": "needs noise"}},
 		{"not private any more", "private", map[string]string{"privacy.on": "", "privacy.noise": "0"}, recipes.Circumstances{}, nil},
 		{"no FedProx any more", "small-steady", map[string]string{"local.mu": "0.01"}, recipes.Circumstances{}, nil},
-		{"beyond sense", "small-steady", map[string]string{"server.rate": "200"}, recipes.Circumstances{}, map[string]string{"": "server rate"}},
-		{"an unknown codec", "small-steady", map[string]string{"up.codec": "zip"}, recipes.Circumstances{}, map[string]string{"": `codec "zip" is not known`}},
+		{"beyond sense", "small-steady", map[string]string{"server.rate": "200"}, recipes.Circumstances{}, map[string]string{"server.rate": "200 is too much"}},
+		{"an unknown codec", "small-steady", map[string]string{"up.codec": "zip"}, recipes.Circumstances{}, map[string]string{"up.codec": `no choice "zip"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, _ := recipes.ByKey(tt.preset)

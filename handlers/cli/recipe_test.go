@@ -2,9 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"codeberg.org/althing/althing/web/browsertest"
+	"github.com/chromedp/chromedp"
 )
 
 // TestRecipeInABrowser writes a proposal to train as a member does: a preset
@@ -31,11 +35,29 @@ func TestRecipeInABrowser(t *testing.T) {
 					t.Errorf("after the preset, %s: got %q, want %q", name, got, want)
 				}
 			}
+			base := b.Value("train.base")
 			b.Tick(`#train-h ~ details > summary`)
+			b.Fill("train.rounds", "0", "train.deadline", "4", "train.learn_rate", "2", "train.robust.f", "four", "train.base", strings.Repeat("0", 64))
+			b.Press(`main form button[value="save"]`)
+			refused(t, b, map[string]string{
+				"train.rounds": "0 is too little. Write a number from 1 to 10,000.", "train.deadline": "4 is too little. Write a number from 5 to 2,592,000.",
+				"train.learn_rate": "2 is too much. Write a number above 0 and at most 1.", "train.robust.f": "write a whole number",
+			})
+			for name, want := range map[string]string{"train.rounds": "0", "train.learn_rate": "2", "train.robust.f": "four", "title": "Train among strangers"} {
+				if got := b.Value(name); got != want {
+					t.Errorf("the refused form comes back with %s = %q, want what was typed, %q", name, got, want)
+				}
+			}
+			b.Shot(fmt.Sprintf("recipe-%v-out-of-range", script))
+			b.Fill("train.rounds", "9", "train.deadline", "300", "train.learn_rate", "0.001", "train.robust.f", "4")
+			b.Press(`main form button[value="save"]`)
+			refused(t, b, map[string]string{"train.base": "No version that is published has these weights."})
+			b.Fill("train.base", base)
 			b.Fill("train.robust.rule", "bulyan", "train.up.codec", "topk", "train.up.share", "50")
 			b.Press(`main form button[value="save"]`)
 			b.Sees("Bulyan can withstand 4 hostile members only among 19 or more, and a round may go on with 12. Take Multi-Krum, which needs fewer.",
 				"Sparse updates send different entries", "Send int8 blocks: a quarter of the bytes")
+			refused(t, b, map[string]string{"train.robust.f": "Take Multi-Krum", "train.up.codec": "Send int8 blocks"})
 			if got := b.Value("train.up.codec"); got != "topk" {
 				t.Errorf("the form comes back with the codec %q, want what was chosen", got)
 			}
@@ -56,5 +78,26 @@ func TestRecipeInABrowser(t *testing.T) {
 			b.Visit("/glossary#multikrum")
 			b.Sees("Multi-Krum", "Machine Learning with Adversaries")
 		})
+	}
+}
+
+// refused looks at a form that came back: the message above links to exactly
+// these fields, and each is marked as wrong and described by its own problem.
+func refused(t *testing.T, b *browsertest.Tab, want map[string]string) {
+	t.Helper()
+	const ask = `Object.fromEntries([...document.querySelectorAll("main .cdx-message--error[role=alert] a")].map(a => {
+		const field = document.getElementById(decodeURIComponent(a.hash.slice(1)));
+		const by = (field?.getAttribute("aria-describedby") ?? "").split(" ").map(id => document.getElementById(id)?.innerText ?? "");
+		return [field?.name ?? a.hash, (field?.getAttribute("aria-invalid") === "true" && field.checkVisibility() ? "" : "not marked: ") + by.join(" ")];
+	}))`
+	var got map[string]string
+	b.Run("read what is refused", chromedp.Evaluate(ask, &got))
+	if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
+		t.Errorf("the message above leads to %q, want %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+	for name, words := range want {
+		if !strings.Contains(got[name], words) || strings.HasPrefix(got[name], "not marked") {
+			t.Errorf("%s is described by %q, want %q", name, got[name], words)
+		}
 	}
 }
