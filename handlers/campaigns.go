@@ -69,7 +69,7 @@ func (s *Site) campaign(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	if v.decided, err = s.Log.EntryIndex(r.Context(), v.Decision); err != nil {
 		return answer{}, err
 	}
-	if v.version, err = s.Models.Version(r.Context(), v.Version); err != nil {
+	if err := s.readOrigins(r.Context(), &v); err != nil {
 		return answer{}, err
 	}
 	if v.changes, err = s.Log.Changes(r.Context(), audit.Filter{Refs: []governance.Ref{campaignRef(v.ID)}, Limit: 20}); err != nil {
@@ -88,6 +88,21 @@ func (s *Site) campaign(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	}
 	page, err := v.page()
 	return show(pages.Campaign(page)), err
+}
+
+// readOrigins reads what the campaign begins from and what came of it.
+func (s *Site) readOrigins(ctx context.Context, v *campaignView) (err error) {
+	if v.version, err = s.Models.Version(ctx, v.Version); err != nil {
+		return err
+	}
+	if v.tree.versions, err = s.Models.Versions(ctx); err != nil {
+		return err
+	}
+	if v.tree.campaigns, err = s.Rounds.Family(ctx, v.ID); err != nil {
+		return err
+	}
+	v.tree = v.tree.around(v.Campaign)
+	return s.readOutcomes(ctx, &v.tree)
 }
 
 // readFigures reads what the latest round and the whole campaign are made of.

@@ -212,5 +212,5 @@ func (v campaignView) contents() []layout.Link {
 	if v.Recipe.Privacy.On() {
 		toc = append(toc, layout.Link{Text: "Privacy of members", Href: "#privacy"})
 	}
-	return append(toc, layout.Link{Text: "What was decided", Href: "#recipe"}, layout.Link{Text: "Digests", Href: "#digests"}, layout.Link{Text: "Log", Href: "#acts"})
+	return append(toc, layout.Link{Text: "What was decided", Href: "#recipe"}, layout.Link{Text: "Lineage", Href: "#lineage"}, layout.Link{Text: "Digests", Href: "#digests"}, layout.Link{Text: "Log", Href: "#acts"})
 }

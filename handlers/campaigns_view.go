@@ -73,6 +73,7 @@ type campaignView struct {
 	there   []corpus.StratumCount // what nodes hold now
 	trained []corpus.StratumCount // what the accepted rounds were trained on
 	spent   map[governance.MemberID]int
+	tree    lineage
 	names   map[governance.Ref]string
 }
 
@@ -88,7 +89,7 @@ func (v campaignView) page() (pages.CampaignPage, error) {
 		Links: ui.Link("Loss by round as CSV", href.CampaignLoss(int64(v.ID))),
 		Draws: drawRows(v.draws, v.names), Checks: checkSums(v.checks, v.names), CheckLead: checkLead(v.counts),
 	}
-	p.Digests = append(p.Digests, serverFacts(v.latest)...)
+	p.Digests, p.Lineage = append(p.Digests, serverFacts(v.latest)...), v.tree.figure()
 	p.Bytes, p.HasBytes = v.traffic()
 	p.Privacy, p.Spent = v.privacy()
 	var err error
@@ -132,11 +133,15 @@ func (v campaignView) infobox() ui.Infobox {
 	if v.EndedAt != nil {
 		facts = append(facts, ui.Fact{Label: "Ended", Value: richMoment(*v.EndedAt)})
 	}
-	return ui.Infobox{Caption: "Campaign " + v.ID.String(), Groups: []ui.FactGroup{{Facts: facts}, {Title: "Mandate", Facts: []ui.Fact{
+	groups := []ui.FactGroup{{Facts: facts}, {Title: "Mandate", Facts: []ui.Fact{
 		{Label: "Proposal", Value: ui.Link(v.Proposal.String(), href.Proposal(int64(v.Proposal)))},
 		{Label: "Decision", Value: entryLink(v.decided)},
 		{Label: "Begins from", Value: ui.Link(v.version.Name, href.Version(int64(v.Version)))},
-	}}}}
+	}}}
+	if came := v.tree.cameOf(v.ID); len(came) > 0 {
+		groups = append(groups, ui.FactGroup{Title: "What came of it", Facts: came})
+	}
+	return ui.Infobox{Caption: "Campaign " + v.ID.String(), Groups: groups}
 }
 
 // live is the part that follows the events.

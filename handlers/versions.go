@@ -24,7 +24,11 @@ func (s *Site) versions(_ http.ResponseWriter, r *http.Request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	return show(pages.Versions(pages.VersionsPage{Chrome: chrome, Versions: versionLines(list)})), nil
+	tree, err := s.readLineage(r.Context(), list)
+	if err != nil {
+		return answer{}, err
+	}
+	return show(pages.Versions(pages.VersionsPage{Chrome: chrome, Versions: versionLines(list), Lineage: tree.figure()})), nil
 }
 
 // version is the card of one version.
@@ -40,6 +44,10 @@ func (s *Site) version(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if v.all, err = s.Models.Versions(r.Context()); err != nil {
 		return answer{}, err
 	}
+	if v.tree, err = s.readLineage(r.Context(), v.all); err != nil {
+		return answer{}, err
+	}
+	v.tree.here = v.ID
 	if v.cases, err = s.Unlearning.Cases(r.Context(), 0); err != nil {
 		return answer{}, err
 	}

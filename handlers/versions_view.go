@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/models"
 	"codeberg.org/althing/althing/training/unlearning"
 	"codeberg.org/althing/althing/web/href"
@@ -40,6 +41,10 @@ func versionChip(v models.Version) ui.Chip {
 
 func versionLines(list []models.Version) []pages.VersionLine {
 	lines := make([]pages.VersionLine, len(list))
+	names := map[training.VersionID]string{}
+	for _, v := range list {
+		names[v.ID] = v.Name
+	}
 	for i, v := range list {
 		by := ui.Plain("the founding")
 		if v.Campaign != 0 {
@@ -48,6 +53,9 @@ func versionLines(list []models.Version) []pages.VersionLine {
 		lines[i] = pages.VersionLine{
 			ID: int64(v.ID), Name: v.Name, Campaign: by, Published: shortMoment(v.PublishedAt), State: versionChip(v),
 			Digest: shortDigest(v.Weights.Hex()), Now: v.Served,
+		}
+		if name, ok := names[v.Parent]; ok {
+			lines[i].Parent = ui.Link(name, href.Version(int64(v.Parent)))
 		}
 	}
 	return lines
@@ -59,13 +67,14 @@ type versionView struct {
 	html    string
 	all     []models.Version
 	cases   []unlearning.Case
+	tree    lineage
 	decided int64 // place of its decision in the log, -1 without one
 	chrome  layout.Chrome
 }
 
 func (v versionView) page() pages.VersionPage {
 	p := pages.VersionPage{
-		Chrome: v.chrome, Infobox: v.infobox(), HTML: v.html, Versions: versionLines(v.lineage()), Removed: v.removed(),
+		Chrome: v.chrome, Infobox: v.infobox(), HTML: v.html, Lineage: v.tree.figure(), Versions: versionLines(v.lineage()), Removed: v.removed(),
 		Digests: []ui.Fact{{Label: "Weights", Value: ui.Digest(v.Weights.String())}, {Label: "Tokenizer", Value: ui.Digest(v.Tokenizer.String())}},
 	}
 	if v.State == models.Withdrawn {

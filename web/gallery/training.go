@@ -134,7 +134,11 @@ func campaign() pages.CampaignPage {
 		},
 		LossNote: "Solid line with round points: loss after each round. Dashed line: Skald 1.3, where the campaign began. A cross marks a rejected round. Lower is better.",
 		Nodes:    roundNodes(), NodeNote: "4 of 18; yours are tinted", NodeMore: say("One node is a straggler: hatteng-nas has sent no sign since 06:10 UTC; its lease ends at 12:10 UTC."),
-		Recipe:  []ui.Fact{fact("Rounds, at most", "24"), fact("Nodes wanted in a round", "18"), fact("Optimiser", "adamw, rate 0.002")},
+		Recipe: []ui.Fact{fact("Rounds, at most", "24"), fact("Nodes wanted in a round", "18"), fact("Optimiser", "adamw, rate 0.002")},
+		Lineage: plot.TreeOf{ID: "lineage", Title: "Lineage of campaign 7", Desc: "Campaign 7 begins from Skald 1.3.", Boxes: []plot.Box{
+			{Name: "Skald 1.3", From: -1, Kind: "now", Lines: []string{"campaign 6", "in use"}},
+			{Name: "Campaign 7", From: 0, Kind: "next", Lines: []string{"rounds 119–131", "running"}, Steps: []plot.Step{{Text: "rounds 119–124"}, {Text: "round 125: rejected", Refused: "cross"}, {Text: "rounds 126–130"}}},
+		}},
 		Digests: []ui.Fact{digestFact("Base, round 130", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), fact("Round 131", "set when the round closes; the sum is in a fixed order, so that anybody can repeat it")},
 		Links:   ui.Cat(ui.Link("Recompute round 130 yourself", href.Round(130)), say(" · "), ui.Link("loss as CSV", href.CampaignLoss(7))),
 		Changes: recent()[1:2],

@@ -11,6 +11,7 @@ import templruntime "github.com/a-h/templ/runtime"
 import (
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
+	"codeberg.org/althing/althing/web/plot"
 	"codeberg.org/althing/althing/web/ui"
 )
 
@@ -18,12 +19,14 @@ import (
 type VersionsPage struct {
 	layout.Chrome
 	Versions []VersionLine
+	Lineage  plot.TreeOf
 }
 
 // VersionLine is a version in a list.
 type VersionLine struct {
 	ID        int64 // 0 for a candidate that has no card
 	Name      string
+	Parent    ui.Rich // the version that it descends from
 	Campaign  ui.Rich // that made it
 	Published ui.When
 	State     ui.Chip
@@ -78,7 +81,19 @@ func Versions(p VersionsPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = ui.TableOf(versionTable(p.Versions)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<h2 id=\"lineage\">Lineage</h2>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = lineageFigure(p.Lineage).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " ")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+				templ_7745c5c3_Err = ui.TableOf(versionTable("All versions, newest first", p.Versions)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -93,10 +108,10 @@ func Versions(p VersionsPage) templ.Component {
 	})
 }
 
-func versionTable(versions []VersionLine) ui.Table {
+func versionTable(caption string, versions []VersionLine) ui.Table {
 	t := ui.Table{
-		ID: "ver", Caption: "Versions", Full: true, Stack: true,
-		Cols: []ui.Col{{Label: "Version"}, {Label: "Made by"}, {Label: "Published"}, {Label: "State"}, {Label: "Digest"}},
+		ID: "ver", Caption: caption, Full: true, Stack: true,
+		Cols: []ui.Col{{Label: "Version"}, {Label: "Descends from"}, {Label: "Made by"}, {Label: "Published"}, {Label: "State"}, {Label: "Digest"}},
 	}
 	for _, v := range versions {
 		name := ui.Run{Text: v.Name}
@@ -106,9 +121,17 @@ func versionTable(versions []VersionLine) ui.Table {
 		if v.Now {
 			name.As = "b"
 		}
-		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{{Text: ui.Rich{name}}, {Text: v.Campaign}, when(v.Published), chip(v.State), digest(v.Digest)}})
+		t.Rows = append(t.Rows, ui.Row{Cells: []ui.Cell{{Text: ui.Rich{name}}, parent(v.Parent), {Text: v.Campaign}, when(v.Published), chip(v.State), digest(v.Digest)}})
 	}
 	return t
+}
+
+// parent is the version that one descends from; the founding one from none.
+func parent(of ui.Rich) ui.Cell {
+	if len(of) == 0 {
+		return dash("")
+	}
+	return ui.Cell{Text: of}
 }
 
 // VersionPage is the model card of one version.
@@ -117,7 +140,8 @@ type VersionPage struct {
 	Infobox  ui.Infobox
 	HTML     string // what it is and is not for; rendered and sanitized
 	Warning  ui.Rich
-	Versions []VersionLine // its lineage
+	Lineage  plot.TreeOf   // of the whole model
+	Versions []VersionLine // it and those that it descends from
 	Removed  []ui.Row      // certificate, what was forgotten, date
 	Use      ui.Rich
 	Digests  []ui.Fact
@@ -161,7 +185,7 @@ func Version(p VersionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <div class=\"article prose\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, " <div class=\"article prose\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -169,7 +193,7 @@ func Version(p VersionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -186,7 +210,7 @@ func Version(p VersionPage) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -194,7 +218,7 @@ func Version(p VersionPage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -205,20 +229,41 @@ func Version(p VersionPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, " <h2 id=\"versions\" class=\"clear\">Lineage</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, " <h2 id=\"lineage\" class=\"clear\">Lineage</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.TableOf(versionTable(p.Versions)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = lineageFigure(p.Lineage).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, " <h2 id=\"removed\">What was unlearned</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = ui.TableOf(versionTable("This version and those that it descends from", p.Versions)).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, " <p class=\"small\"><a href=\"")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			var templ_7745c5c3_Var6 templ.SafeURL
+			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinURLErrs(templ.URL(href.Versions()))
+			if templ_7745c5c3_Err != nil {
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `web/pages/versions.templ`, Line: 102, Col: 55}
+			}
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "\">All versions of the model</a></p><h2 id=\"removed\">What was unlearned</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Removed) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<p>Nothing, up to this version.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<p>Nothing, up to this version.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -231,7 +276,7 @@ func Version(p VersionPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " <h2 id=\"use\">Use it</h2><p class=\"small\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " <h2 id=\"use\">Use it</h2><p class=\"small\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -239,7 +284,7 @@ func Version(p VersionPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
