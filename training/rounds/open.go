@@ -30,7 +30,8 @@ const lookAgain = 5 * time.Second
 // Open draws the cohort of a round and asks its nodes: the act of the job that
 // the plan of the round inserted. While too few nodes are there the round is
 // selecting and Open answers ErrWaiting; when that lasts for the round's
-// deadline the attempt is abandoned.
+// deadline the attempt is abandoned. With fewer nodes than the recipe asks for,
+// but enough, it waits a quarter of that for those who are away, if any are.
 func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.RoundID) error {
 	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
 		if err := onlyJob(tx, "opens a round"); err != nil {
@@ -46,11 +47,11 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 		if c.Replays != 0 {
 			return s.openReplay(ctx, tx, r, c)
 		}
-		found, err := eligible(ctx, tx, r, c)
+		here, err := eligible(ctx, tx, r, c)
 		if err != nil {
 			return nil, err
 		}
-		found, over, err := s.exhausted(ctx, tx, r, c, found)
+		found, over, err := s.exhausted(ctx, tx, r, c, here)
 		if over != nil || err != nil {
 			return over, err
 		}
@@ -60,8 +61,14 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 		}
 		waited := tx.Now(ctx).Sub(r.PlannedAt)
 		limit := time.Duration(c.Recipe.Deadline) * time.Second
+		all := len(cohort) >= c.Recipe.Cohort || waited >= limit/4
+		if !all {
+			if all, err = nobodyElse(ctx, tx, c, here); err != nil {
+				return nil, err
+			}
+		}
 		switch {
-		case enough(cohort, c.Recipe) && (len(cohort) >= c.Recipe.Cohort || waited >= limit/4):
+		case enough(cohort, c.Recipe) && all:
 			if err := note(ctx, tx, r, found, drawn); err != nil {
 				return nil, err
 			}
@@ -88,6 +95,30 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 // rule needs, two at least: the mean of one member's updates would show them.
 func enough(cohort []candidate, recipe protocol.Recipe) bool {
 	return len(cohort) >= recipe.MinReports && owners(cohort) >= recipe.FewestMembers()
+}
+
+// nobodyElse reports whether all nodes that could be asked are here: then a
+// round that wants more of them waits for nobody. A node that joined and has
+// not described its text yet may still come.
+func nobodyElse(ctx context.Context, tx *audit.Tx, c campaignRow, here []Candidate) (bool, error) {
+	const q = `
+		select not exists (
+			select from nodes n
+			join members m on m.id = n.owner and m.left_at is null
+			left join manifests t on t.node = n.id and t.newest
+			where n.joined_at is not null and n.revoked_at is null and n.id <> all (@here::bigint[])
+			and coalesce(t.tokens, @tokens) >= @tokens
+			and not exists (select from updates u where u.owner = n.owner and u.destroyed_at is not null))`
+	ids := make([]int64, len(here))
+	for i, f := range here {
+		ids[i] = int64(f.Node)
+	}
+	var none bool
+	args := pgx.StrictNamedArgs{"here": ids, "tokens": max(1, c.Settings.MinTokens)}
+	if err := tx.QueryRow(ctx, q, args).Scan(&none); err != nil {
+		return false, fmt.Errorf("look for nodes that are away: %w", err)
+	}
+	return none, nil
 }
 
 func owners(found []candidate) int {

@@ -395,6 +395,37 @@ func TestRoundWaitsForNodes(t *testing.T) {
 	}
 }
 
+// TestRoundWaitsForNobodyElse wants more nodes than there are: it waits while
+// one is away, and for nobody when all are here.
+func TestRoundWaitsForNobodyElse(t *testing.T) {
+	t.Parallel()
+	o := &opened{Bench: roundstest.New(t, founding, nil), t: t}
+	o.nodes = []governance.NodeID{o.Node(1, 5000), o.Node(2, 5000), o.Node(3, 5000), o.Node(3, 10)} // of the last the text is too short
+	var err error
+	if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, o.Recipe(1, 4)), nil); err != nil {
+		t.Fatal(err)
+	}
+	id := o.running().ID
+	seen := func(node governance.NodeID, at string) {
+		t.Helper()
+		if _, err := o.Pool.Exec(t.Context(), `update heartbeats set seen_at = $2::timestamptz where node = $1`, node, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen(o.nodes[1], "2020-01-01")
+	if err := o.Rounds.Open(t.Context(), job, id); err != nil {
+		t.Fatal(err)
+	}
+	o.want(id, rounds.Selecting)
+	seen(o.nodes[1], "2100-01-01")
+	if err := o.Rounds.Open(t.Context(), job, id); err != nil {
+		t.Fatal(err)
+	}
+	if r := o.want(id, rounds.Collecting); len(r.Cohort) != 3 {
+		t.Errorf("cohort: got %v, want the three that are here", r.Cohort)
+	}
+}
+
 func TestWorseRoundIsRejectedAndTriedAgain(t *testing.T) {
 	t.Parallel()
 	o := open(t, 1, nil)
