@@ -46,7 +46,8 @@ func llamaSite(t *testing.T, owners ...governance.MemberID) *site {
 		copy(m.Params.Data, s.weights(weights))
 		return m
 	}
-	s.update = func(a protocol.Assignment) []float32 {
+	s.update = func(a protocol.Assignment) []float32 { return s.trainOn(a, language(a.Node)) }
+	s.trainOn = func(a protocol.Assignment, records []localdata.Record) []float32 {
 		m := model(a.Base)
 		before := m.Params.Clone()
 		trainer, err := llama.NewTrainer(m, 8, 1)
@@ -55,7 +56,7 @@ func llamaSite(t *testing.T, owners ...governance.MemberID) *site {
 		}
 		adam := optim.New(training.Hyperparams{LearnRate: 0.01, Beta1: 0.9, Beta2: 0.95, Epsilon: 1e-8, ClipNorm: 1}, 1)
 		for step := range 4 {
-			inputs, targets, err := localdata.NewStream(language(a.Node)).Batch(a.Seed, step, 4, 8)
+			inputs, targets, err := localdata.NewStream(records).Batch(a.Seed, step, 4, 8)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/althing/althing/governance/keys"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/localdata"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/rounds/roundstest"
@@ -57,7 +58,9 @@ type site struct {
 	owner   map[governance.NodeID]governance.MemberID
 	// update makes what a node sends; by default it depends on the base, the
 	// seed and the node's text.
-	update    func(a protocol.Assignment) []float32
+	update func(a protocol.Assignment) []float32
+	// trainOn is what really trains, on a site whose model is one.
+	trainOn   func(a protocol.Assignment, records []localdata.Record) []float32
 	loss      func(training.Digest) float64
 	uploads   Uploads
 	remembers bool // the clean weights give everything away too
@@ -68,6 +71,7 @@ type site struct {
 	// steps are those that a node does; all by default.
 	steps func(protocol.Assignment) int64
 	kept  map[governance.NodeID][]float32 // residuals of error feedback
+	spots *spotting                       // what nodes do in spot checks; nil where none is expected
 }
 
 func newSite(t *testing.T, owners ...governance.MemberID) *site {
@@ -181,6 +185,11 @@ func (s *site) do(a protocol.Assignment) protocol.Report {
 			s.t.Fatalf("upload of node %d: %v", node, err)
 		}
 		rep.Update, rep.Examples, rep.Tokens, rep.Manifest = digest, 1<<40, 32, roundstest.Manifest(node)
+		if s.spots != nil {
+			rep.Manifest = shardOf(a.Node, a.Round).manifest.Root()
+		}
+	case protocol.Share, protocol.Replay, protocol.Settle:
+		s.spotted(a, &rep)
 	case protocol.Evaluate:
 		l := s.loss(a.Base) + float64(node)/10
 		rep.Loss = protocol.Sums{Records: 50, Tokens: 500, Sum: 50 * l, Squares: 50*l*l + 1}

@@ -1,11 +1,10 @@
 package rounds
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -71,29 +70,22 @@ func (s *Store) ask(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow
 			tries++
 		}
 	}
-	var able []candidate
-	if tries < replayers {
-		var err error
-		if able, err = replayersOf(ctx, tx, r, c, k, asked, kind); err != nil {
-			return nil, err
-		}
+	there, err := replayersOf(ctx, tx, r, c, k, asked, kind)
+	if err != nil {
+		return nil, err
 	}
-	if len(able) == 0 {
-		why := "no other member's node that is there and declares its text public can train it again"
-		if tries > 0 {
-			why = fmt.Sprintf("%d nodes were asked to train it again, and none did", tries)
-		}
-		if settles {
-			return s.endSpot(ctx, tx, r, k, asked, SpotHeld, "a replay gave another update, and no node of a third member settled which is right")
-		}
-		return s.endSpot(ctx, tx, r, k, asked, SpotNotRun, why)
+	by, ok := neighbour(r, k.Node, there)
+	switch {
+	case ok && tries < replayers:
+	case settles:
+		return s.endSpot(ctx, tx, r, k, asked, SpotHeld, "a replay gave another update, and no node of a third member settled which is right")
+	case tries > 0:
+		return s.endSpot(ctx, tx, r, k, asked, SpotNotRun, fmt.Sprintf("nodes asked to train it again: %d, and none did", tries))
+	case len(there) > 0:
+		return s.endSpot(ctx, tx, r, k, asked, SpotNotRun, "every node of another member that is there and declares its text public trains another update of this round again")
+	default:
+		return s.endSpot(ctx, tx, r, k, asked, SpotNotRun, "no node of another member is there that declares its text public and could train it again")
 	}
-	ids := make([]governance.NodeID, len(able))
-	for i, n := range able {
-		ids[i] = n.Node
-	}
-	drawn := Draw(replaySeed(r.Seed, k, len(asked)), ids, 1)[0]
-	at := slices.IndexFunc(able, func(n candidate) bool { return n.Node == drawn })
 	state := SpotReplaying
 	if settles {
 		state = SpotSettling
@@ -102,8 +94,8 @@ func (s *Store) ask(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow
 	if err := s.moveSpot(ctx, tx, r, k, state, due); err != nil {
 		return nil, err
 	}
-	err := s.assign(ctx, tx, task{
-		campaign: c.ID, round: r.ID, node: drawn, owner: able[at].Owner, kind: kind, decision: c.Decision, spot: k.Node,
+	err = s.assign(ctx, tx, task{
+		campaign: c.ID, round: r.ID, node: by.Node, owner: by.Owner, kind: kind, decision: c.Decision, spot: k.Node,
 		epoch: k.Epoch + 1, base: r.Base, seed: TrainingSeed(r.Seed, k.Node), manifest: &k.Manifest, expires: due,
 	})
 	if err != nil {
@@ -112,22 +104,28 @@ func (s *Store) ask(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow
 	if err := s.tendAt(ctx, tx, SpotArgs{Round: r.ID, Node: k.Node}, due); err != nil {
 		return nil, err
 	}
-	return SpotAsked{Round: r.ID, Node: k.Node, By: drawn, Settles: settles}, s.wake(ctx, tx, tasks)
+	return SpotAsked{Round: r.ID, Node: k.Node, By: by.Node, Settles: settles}, s.wake(ctx, tx, tasks)
+}
+
+// replayer is a node that may train an update again.
+type replayer struct {
+	Node  governance.NodeID
+	Owner governance.MemberID
+	Busy  bool // it does that for another update of the round
 }
 
 // replayersOf reads who may train an update again: nodes that could be drawn for
 // the campaign, of members who have no part in this check yet. A node trains at
 // most one update of others again in a round, and settles at most one.
-func replayersOf(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, k spotRow, asked []SpotTask, kind string) ([]candidate, error) {
+func replayersOf(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, k spotRow, asked []SpotTask, kind string) ([]replayer, error) {
 	const q = `
-		select n.id, n.owner, 0::bigint, null::bytea
+		select n.id, n.owner, exists (select from assignments a where a.node = n.id and a.round = @round and a.kind = @kind)
 		from nodes n
 		join members m on m.id = n.owner and m.left_at is null
 		join heartbeats h on h.node = n.id and h.seen_at >= @since
 		join manifests t on t.node = n.id and t.newest and t.public
 		where n.joined_at is not null and n.revoked_at is null and n.owner <> all(@owners::bigint[])
 		and not exists (select from assignments a where a.node = n.id and a.kind = 'suppress' and a.state <> 'done')
-		and not exists (select from assignments a where a.node = n.id and a.round = @round and a.kind = @kind)
 		order by n.id`
 	owners := []int64{int64(k.Owner)}
 	for _, t := range asked {
@@ -136,20 +134,51 @@ func replayersOf(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow, k
 	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{
 		"since": tx.Now(ctx).Add(-time.Duration(c.Settings.SeenWithin) * time.Second), "owners": owners, "round": r.ID, "kind": kind,
 	})
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[candidate])
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[replayer])
 	if err != nil {
 		return nil, fmt.Errorf("look for who trains the update of node %d in round %d again: %w", k.Node, r.ID, err)
 	}
 	return found, nil
 }
 
-// replaySeed draws who trains an update again. The digest of the update is in
-// it, to which the node has committed before: it cannot know whom it will meet.
-func replaySeed(seed [32]byte, k spotRow, asked int) [32]byte {
-	b := append([]byte("althing replayer v1\n"), seed[:]...)
-	b = append(b, k.Digest[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(k.Node))
-	return sha256.Sum256(binary.BigEndian.AppendUint64(b, uint64(asked)))
+// neighbour is who trains a node's update again: the nodes stand in a ring in
+// the order of their lots, and the next one that may is asked. Where all updates
+// of a round are drawn, each then finds another one that is free. The lots come
+// from the round's seed and its result, which no node knew when it reported.
+func neighbour(r roundRow, node governance.NodeID, there []replayer) (replayer, bool) {
+	seed := sha256.Sum256(append([]byte("althing replayers v1\n"), r.Seed[:]...))
+	if r.Checkpoint != nil {
+		seed = sha256.Sum256(append(seed[:], r.Checkpoint[:]...))
+	}
+	place := func(n governance.NodeID) [32]byte { return lot(seed, "althing replayer v1\n", n) }
+	from := place(node)
+	var best replayer
+	var at [32]byte
+	found := false
+	for _, n := range there {
+		if n.Busy {
+			continue
+		}
+		d := behind(place(n.Node), from)
+		if !found || bytes.Compare(d[:], at[:]) < 0 {
+			best, at, found = n, d, true
+		}
+	}
+	return best, found
+}
+
+// behind is how far one place of the ring is behind another: their difference
+// as numbers of 256 bits, big-endian, without the carry.
+func behind(place, from [32]byte) (d [32]byte) {
+	borrow := 0
+	for i := len(d) - 1; i >= 0; i-- {
+		v := int(place[i]) - int(from[i]) - borrow
+		d[i], borrow = byte(v), 0
+		if v < 0 {
+			borrow = 1
+		}
+	}
+	return d
 }
 
 // moveSpot is the step of every transition of a spot check, guarded as those of

@@ -285,7 +285,7 @@ func TestSpotCheckThatIsNotRun(t *testing.T) {
 			if err := d.report(d.share(), d.nodes[0]); err != nil {
 				d.t.Fatal(err)
 			}
-		}, "no other member's node", [2]int{7, 5}},
+		}, "no node of another member", [2]int{7, 5}},
 		{"three replayers that do not", []governance.MemberID{1, 2, 3, 4, 5}, func(d *drawn) {
 			if err := d.report(d.share(), d.nodes[0]); err != nil {
 				d.t.Fatal(err)
@@ -299,7 +299,7 @@ func TestSpotCheckThatIsNotRun(t *testing.T) {
 			d.Travel(61 * time.Minute) // one that is silent
 			d.step(rounds.SpotReplaying)
 			d.Travel(61 * time.Minute)
-		}, "3 nodes were asked", [2]int{7, 5}},
+		}, "asked to train it again: 3", [2]int{7, 5}},
 		{"forgotten meanwhile", []governance.MemberID{1, 2}, func(d *drawn) {
 			if _, err := d.Pool.Exec(d.t.Context(), `update updates set destroyed_at = clock_timestamp() where owner = 1`); err != nil {
 				d.t.Fatal(err)
