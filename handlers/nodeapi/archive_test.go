@@ -52,20 +52,9 @@ func (e votes) Replay(s *audit.State, _ translog.Entry) error {
 // one trains for one round and returns it.
 func (w *whole) one(ctx context.Context, r protocol.Recipe) training.RoundID {
 	w.t.Helper()
-	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Adopt(protocol.MotionTrain, r), nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.until("campaign", func() bool {
-		c, err := w.Rounds.Campaign(ctx, id)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return c.State != rounds.Running
-	})
-	all, err := w.Rounds.Rounds(ctx, id)
-	if err != nil || len(all) != 1 || all[0].Checkpoint.IsZero() {
-		w.t.Fatalf("rounds of campaign %d: %+v, %v\n%s", id, all, err, &w.said)
+	c, all := w.train(ctx, r)
+	if len(all) != 1 || all[0].Checkpoint.IsZero() {
+		w.t.Fatalf("rounds of campaign %d: %+v\n%s", c.ID, all, &w.said)
 	}
 	return all[0].ID
 }
@@ -155,25 +144,9 @@ func TestRoundsAreVerifiedFromTheirArchives(t *testing.T) {
 	var dirs []string
 	running, stop := context.WithCancel(ctx)
 	for i, owner := range append(owners, memberstest.Join(t, w.Bench.Bench, "Dora")...) {
-		text := t.TempDir()
-		for n := range 300 {
-			line := fmt.Sprintf("Member %d writes record %d: the law is made by those who live under it, %d times.\n", i, n, n*n)
-			if err := os.WriteFile(filepath.Join(text, fmt.Sprintf("%03d.txt", n)), []byte(line), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		dirs = append(dirs, w.machineWith(running, owner, text, agent.Limits{Threads: 1, Public: i < 3}))
+		dirs = append(dirs, w.machineWith(running, owner, records(t, i), agent.Limits{Threads: 1, Public: i < 3}))
 	}
-	w.until("manifests", func() bool {
-		total, err := w.Corpus.Totals(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.api.Flush(ctx); err != nil {
-			t.Fatal(err)
-		}
-		return total.Nodes == 4
-	})
+	w.reported(ctx, 4)
 	recipe := w.Recipe(1, 4)
 	recipe.Steps, recipe.BatchTokens, recipe.Context, recipe.LearnRate, recipe.MinReports = 6, 64, 32, "0.01", 3
 	open := recipe

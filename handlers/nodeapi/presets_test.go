@@ -2,8 +2,6 @@ package nodeapi_test
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,18 +40,9 @@ func TestMain(m *testing.M) {
 // process registers a node of a member and starts the node program for it.
 func (w *whole) process(ctx context.Context, owner governance.MemberID, text string) {
 	w.t.Helper()
-	token, err := protocol.NewToken(rand.Reader, w.Server.Public().(ed25519.PublicKey), 0)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	issued, err := w.nodes.Register(ctx, governance.Member(owner, w.Operation()), "machine of "+owner.String(), token.Key().Public().(ed25519.PublicKey))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	token.ID = issued.ID
 	home := w.t.TempDir()
 	file := filepath.Join(home, "token")
-	if err := os.WriteFile(file, []byte(token.Text()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(w.register(ctx, owner)), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	node := func(args ...string) *exec.Cmd {
@@ -103,22 +92,9 @@ func TestPresetsWithRealNodes(t *testing.T) {
 	w := newWholeWith(t, rounds.Options{Choose: workers.Choose})
 	ctx := t.Context()
 	for i, owner := range memberstest.Join(t, w.Bench.Bench, "Anna", "Bert", "Cleo", "Dora", "Emil") {
-		text := t.TempDir()
-		for n := range 400 {
-			line := fmt.Sprintf("Member %d writes record %d: the law is made by those who live under it, %d times.\n", i, n, n*n)
-			if err := os.WriteFile(filepath.Join(text, fmt.Sprintf("%03d.txt", n)), []byte(line), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.process(ctx, owner, text)
+		w.process(ctx, owner, records(t, i))
 	}
-	w.until("nodes", func() bool {
-		total, err := w.Corpus.Totals(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return total.Nodes == 5
-	})
+	w.reported(ctx, 5)
 	for _, p := range recipes.Presets() {
 		t.Run(p.Key, func(t *testing.T) {
 			r := small(p.Recipe(2, w.base.Hex(), 32))
@@ -142,24 +118,7 @@ func TestPresetsWithRealNodes(t *testing.T) {
 func (w *whole) campaign(t *testing.T, r protocol.Recipe) {
 	t.Helper()
 	ctx := t.Context()
-	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Adopt(protocol.MotionTrain, r), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c rounds.Campaign
-	w.until("campaign", func() bool {
-		if err := w.api.Flush(ctx); err != nil { // as Run does every ten seconds
-			t.Fatal(err)
-		}
-		if c, err = w.Rounds.Campaign(ctx, id); err != nil {
-			t.Fatal(err)
-		}
-		return c.State != rounds.Running
-	})
-	all, err := w.Rounds.Rounds(ctx, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, all := w.train(ctx, r)
 	if c.State != rounds.Finished || c.Done != 2 {
 		t.Fatalf("campaign: %s with %d rounds, %s\n%+v", c.State, c.Done, c.Reason, all)
 	}

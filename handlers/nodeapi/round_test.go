@@ -137,15 +137,9 @@ func (w *whole) serve(ctx context.Context) {
 	w.all.Go(func() { w.Rounds.Hub().Listen(ctx, w.Pool, nil) })
 }
 
-// machine registers a node of a member, joins it with the token that the
-// member was shown, and lets it run.
-func (w *whole) machine(ctx context.Context, owner governance.MemberID, text string) {
-	w.t.Helper()
-	w.machineWith(ctx, owner, text, agent.Limits{Threads: 1})
-}
-
-// machineWith is machine with limits of its own; it returns the node's folder.
-func (w *whole) machineWith(ctx context.Context, owner governance.MemberID, text string, limits agent.Limits) (dir string) {
+// register registers a node of a member and returns the token that the member
+// is shown.
+func (w *whole) register(ctx context.Context, owner governance.MemberID) string {
 	w.t.Helper()
 	token, err := protocol.NewToken(rand.Reader, w.Server.Public().(ed25519.PublicKey), 0)
 	if err != nil {
@@ -156,9 +150,35 @@ func (w *whole) machineWith(ctx context.Context, owner governance.MemberID, text
 		w.t.Fatal(err)
 	}
 	token.ID = issued.ID
+	return token.Text()
+}
+
+// records is a folder with the texts of the i-th member.
+func records(t *testing.T, i int) string {
+	t.Helper()
+	dir := t.TempDir()
+	for n := range 400 {
+		line := fmt.Sprintf("Member %d writes record %d: the law is made by those who live under it, %d times.\n", i, n, n*n)
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.txt", n)), []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// machine registers a node of a member, joins it with the token that the
+// member was shown, and lets it run.
+func (w *whole) machine(ctx context.Context, owner governance.MemberID, text string) {
+	w.t.Helper()
+	w.machineWith(ctx, owner, text, agent.Limits{Threads: 1})
+}
+
+// machineWith is machine with limits of its own; it returns the node's folder.
+func (w *whole) machineWith(ctx context.Context, owner governance.MemberID, text string, limits agent.Limits) (dir string) {
+	w.t.Helper()
 	dir = filepath.Join(w.t.TempDir(), "node")
-	err = agent.Join(ctx, agent.JoinOptions{Dir: dir, URL: w.url, Token: strings.NewReader(token.Text()), Out: io.Discard})
-	if err != nil {
+	token := strings.NewReader(w.register(ctx, owner))
+	if err := agent.Join(ctx, agent.JoinOptions{Dir: dir, URL: w.url, Token: token, Out: io.Discard}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.all.Go(func() {
@@ -186,6 +206,43 @@ func (w *whole) until(what string, done func() bool) {
 	}
 }
 
+// reported waits until so many nodes have sent their manifests.
+func (w *whole) reported(ctx context.Context, nodes int64) {
+	w.t.Helper()
+	w.until("manifests", func() bool {
+		total, err := w.Corpus.Totals(ctx)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return total.Nodes == nodes
+	})
+	if err := w.api.Flush(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// train trains by a recipe until the campaign has ended.
+func (w *whole) train(ctx context.Context, r protocol.Recipe) (c rounds.Campaign, all []rounds.Round) {
+	w.t.Helper()
+	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Adopt(protocol.MotionTrain, r), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("campaign", func() bool {
+		if err := w.api.Flush(ctx); err != nil { // as Run does every ten seconds
+			w.t.Fatal(err)
+		}
+		if c, err = w.Rounds.Campaign(ctx, id); err != nil {
+			w.t.Fatal(err)
+		}
+		return c.State != rounds.Running
+	})
+	if all, err = w.Rounds.Rounds(ctx, id); err != nil {
+		w.t.Fatal(err)
+	}
+	return c, all
+}
+
 // TestMachinesTrainForTheCommunity goes all the way with nothing between: a
 // decision in the log, three members' machines that check it, train on their
 // own text and measure, and a better version that is served.
@@ -196,45 +253,12 @@ func TestMachinesTrainForTheCommunity(t *testing.T) {
 	cancelBefore := w.cancel
 	w.cancel = func() { cancel(); cancelBefore() }
 	for i, owner := range memberstest.Join(t, w.Bench.Bench, "Anna", "Bert", "Cleo") {
-		text := t.TempDir()
-		for n := range 400 {
-			line := fmt.Sprintf("Member %d writes record %d: the law is made by those who live under it, %d times.\n", i, n, n*n)
-			if err := os.WriteFile(filepath.Join(text, fmt.Sprintf("%03d.txt", n)), []byte(line), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.machine(ctx, owner, text)
+		w.machine(ctx, owner, records(t, i))
 	}
-	w.until("manifests", func() bool {
-		total, err := w.Corpus.Totals(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return total.Nodes == 3
-	})
-	if err := w.api.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
+	w.reported(ctx, 3)
 	recipe := w.Recipe(2, 3)
 	recipe.Steps, recipe.BatchTokens, recipe.Context, recipe.LearnRate = 20, 128, 32, "0.01"
-	id, err := w.Rounds.OpenCampaign(ctx, governance.Job("enact"), w.Adopt(protocol.MotionTrain, recipe), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c rounds.Campaign
-	w.until("campaign", func() bool {
-		if err := w.api.Flush(ctx); err != nil { // as Run does every ten seconds
-			t.Fatal(err)
-		}
-		if c, err = w.Rounds.Campaign(ctx, id); err != nil {
-			t.Fatal(err)
-		}
-		return c.State != rounds.Running
-	})
-	all, err := w.Rounds.Rounds(ctx, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, all := w.train(ctx, recipe)
 	if c.State != rounds.Finished || c.Head == w.base {
 		t.Fatalf("campaign %+v\nrounds %+v\n%s", c, all, &w.said)
 	}
