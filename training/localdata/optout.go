@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"codeberg.org/althing/althing/training"
@@ -122,7 +121,7 @@ func (s Sources) excludes(o Origin, salt []byte, was bool) bool {
 // how many of each.
 func (s *Store) Origins() map[string]int {
 	counts := map[string]int{}
-	for _, places := range maps.All(s.from) {
+	for _, places := range s.from {
 		named := map[string]bool{}
 		for _, o := range places {
 			if !named[o.Source] {

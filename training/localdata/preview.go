@@ -59,9 +59,7 @@ func Look(pieces []Piece, n int) Preview {
 		for _, c := range named {
 			p.By[kind] = append(p.By[kind], *c)
 		}
-		slices.SortFunc(p.By[kind], func(a, b Count) int {
-			return cmp.Or(cmp.Compare(b.Records, a.Records), strings.Compare(a.Name, b.Name))
-		})
+		slices.SortFunc(p.By[kind], mostFirst)
 	}
 	for _, hash := range slices.SortedFunc(maps.Keys(hashed), compareIDs)[:min(max(0, n), len(hashed))] {
 		p.Sample = append(p.Sample, hashed[hash])
@@ -84,8 +82,10 @@ func Counted(counts map[string]int) []Count {
 	for name, n := range counts {
 		list = append(list, Count{Name: name, Records: n})
 	}
-	slices.SortFunc(list, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(b.Records, a.Records), strings.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(list, mostFirst)
 	return list
+}
+
+func mostFirst(a, b Count) int {
+	return cmp.Or(cmp.Compare(b.Records, a.Records), strings.Compare(a.Name, b.Name))
 }

@@ -85,10 +85,7 @@ func (s Shard) Records(root training.Digest) ([]Record, error) {
 			return nil, fmt.Errorf("it holds %d texts, its manifest has more to train on", len(s.Texts))
 		}
 		text := s.Texts[len(records)]
-		h := sha256.New()
-		h.Write(s.Salt)
-		_, _ = io.WriteString(h, text)
-		if id := training.Digest(h.Sum(nil)); id != e.ID {
+		if id := identify(s.Salt, text); id != e.ID {
 			return nil, fmt.Errorf("text %d has the id %s, the manifest says %s", len(records), id.Hex(), e.ID.Hex())
 		}
 		records = append(records, Record{ID: e.ID, Text: text, Part: Train, Licence: e.Licence, Language: e.Language, Tokens: e.Tokens, FirstUse: e.FirstUse})

@@ -166,10 +166,13 @@ func (s *Store) Close() error { return s.root.Close() }
 func (s *Store) Salt() []byte { return slices.Clone(s.salt) }
 
 // ID returns the id of a text in normal form at this node.
-func (s *Store) ID(text string) training.Digest {
+func (s *Store) ID(text string) training.Digest { return identify(s.salt, text) }
+
+// identify is SHA-256 over the salt and the text.
+func identify(salt []byte, text string) training.Digest {
 	h := sha256.New()
-	h.Write(s.salt)
-	io.WriteString(h, text)
+	h.Write(salt)
+	_, _ = io.WriteString(h, text) // a hash takes everything
 	return training.Digest(h.Sum(nil))
 }
 
