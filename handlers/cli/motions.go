@@ -49,6 +49,21 @@ var auditMotion = proposals.MotionKind{Class: policies.Destructive, Check: func(
 	return json.Marshal(a)
 }}
 
+// numberField is a field for the number of what it is named after.
+type numberField struct {
+	name string
+	to   *int64
+}
+
+func (f numberField) read(value func(name string) string) error {
+	n, err := strconv.ParseInt(value(f.name), 10, 64)
+	if err != nil || n < 1 {
+		return governance.FieldErrorf(f.name, "Write the number of the %s.", f.name)
+	}
+	*f.to = n
+	return nil
+}
+
 // auditForm is how a member writes a decision to name an auditor.
 func auditForm() handlers.MotionForm {
 	read := func(params string) (protocol.Audit, map[string]string) {
@@ -76,15 +91,13 @@ func auditForm() handlers.MotionForm {
 		Fill: handlers.FromQuery("campaign", "round", "member", "recipient"),
 		Encode: func(_ *http.Request, value func(string) string) (json.RawMessage, error) {
 			a := protocol.Audit{Recipient: value("recipient")}
-			for name, to := range map[string]*int64{"campaign": &a.Campaign, "round": &a.Round, "member": &a.Member} {
-				if value(name) == "" && name != "member" {
+			for _, f := range []numberField{{"campaign", &a.Campaign}, {"round", &a.Round}, {"member", &a.Member}} {
+				if value(f.name) == "" && f.name != "member" {
 					continue
 				}
-				n, err := strconv.ParseInt(value(name), 10, 64)
-				if err != nil || n < 1 {
-					return nil, governance.FieldErrorf(name, "Write the number of the %s.", name)
+				if err := f.read(value); err != nil {
+					return nil, err
 				}
-				*to = n
 			}
 			if _, err := age.ParseX25519Recipient(a.Recipient); err != nil {
 				return nil, governance.FieldErrorf("recipient", "This is no public key of age: it begins with age1 and has 62 characters.")
@@ -130,12 +143,10 @@ func unlearnForm() handlers.MotionForm {
 		Fill: handlers.FromQuery("contributor", "campaign"),
 		Encode: func(_ *http.Request, value func(string) string) (json.RawMessage, error) {
 			f := protocol.Forget{Method: "rollback"}
-			for name, to := range map[string]*int64{"contributor": &f.Contributor, "campaign": &f.Campaign} {
-				n, err := strconv.ParseInt(value(name), 10, 64)
-				if err != nil || n < 1 {
-					return nil, governance.FieldErrorf(name, "Write the number of the %s.", name)
+			for _, n := range []numberField{{"contributor", &f.Contributor}, {"campaign", &f.Campaign}} {
+				if err := n.read(value); err != nil {
+					return nil, err
 				}
-				*to = n
 			}
 			return json.Marshal(f)
 		},
