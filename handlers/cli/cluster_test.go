@@ -171,7 +171,10 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	asta.get("/founding?secret="+link[1]).send("/founding", url.Values{
 		"name": {"Skald"}, "purpose": {"To last."}, "model": {"Skald"}, "proposals.sponsors": {"0"}, "rounds.min_tokens": {"128"},
 		"class.1.discussion": {"0"}, "class.1.voting": {"20"}, "class.1.waiting": {"0"},
-	}).want(http.StatusOK, "Skald")
+	})
+	eventually(t, "both servers know the community's name", func() bool { // each reads it once a second
+		return strings.Contains(c.only("one").visitor(t).get("/").body, "Skald") && strings.Contains(c.only("two").visitor(t).get("/").body, "Skald")
+	})
 	for i, p := range []*person{asta, bera} {
 		c.trains(t, p, fmt.Sprint("node", i), []string{"go/ast", "net/http"}[i])
 	}
