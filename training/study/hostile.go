@@ -20,6 +20,14 @@ const (
 	hostile = 4
 )
 
+// shape is the small model of this study, 33,440 parameters over bytes.
+func shape() llama.Config {
+	return llama.Config{
+		Hidden: 32, Layers: 2, Heads: 2, KVHeads: 2, Intermediate: 88, Context: 64, Vocab: 256,
+		NormEps: 1e-5, RopeTheta: 10_000, Tied: true,
+	}
+}
+
 // outcome is the held-out loss after all rounds under one attack.
 type outcome struct {
 	attack, source string
@@ -41,7 +49,7 @@ const labelFlip = "label-flip"
 
 // run plays the rounds without a hostile node and then under each attack.
 func (s hostileStudy) run(roles []role, progress io.Writer) (clean outcome, under []outcome, err error) {
-	t, err := newTrainers()
+	t, err := newTrainers(shape())
 	if err != nil {
 		return clean, nil, err
 	}
@@ -116,8 +124,7 @@ func (s hostileStudy) play(t *trainers, base []float32, members []role, on seque
 		}
 		previous = change
 	}
-	loss, _, err := measure(weights, on)
-	return loss, err
+	return t.loss(weights, on)
 }
 
 // received leaves out what no platform takes: updates that are not finite.
@@ -165,7 +172,7 @@ func plain(updates [][]float32) ([]float32, error) {
 }
 
 func flipped(s sequences) sequences {
-	turned := sequences{tokens: s.tokens, targets: make([]int32, len(s.targets))}
+	turned := sequences{tokens: s.tokens, targets: make([]int32, len(s.targets)), time: s.time}
 	for i, v := range s.targets {
 		turned.targets[i] = 255 - v
 	}

@@ -17,7 +17,8 @@ func run(args []string) error {
 	set := flag.NewFlagSet("study", flag.ContinueOnError)
 	text := set.String("text", "", "speeches by role")
 	figure := set.String("svg", "", "rounds: where to write the figure")
-	target := set.Float64("target", .25, "rounds: the accuracy, a share")
+	keep := set.String("kept", "", "rounds: a file that keeps finished curves, from which a study that was cut goes on")
+	target := set.Float64("target", .40, "rounds: the accuracy, a share")
 	most := set.Int("rounds", 0, "rounds of an arm at most; 0 as many as the figures in docs were made with")
 	if len(args) == 0 {
 		return fmt.Errorf("say “study rounds --text FILE” or “study hostile --text FILE”")
@@ -29,27 +30,19 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the speeches: %w", err)
 	}
-	windows := map[string]int{"rounds": 24, "hostile": 400}[args[0]]
-	roles, err := rolesOf(string(data), max(windows, 2))
-	if err != nil {
-		return err
-	}
 	switch args[0] {
 	case "rounds":
-		s := roundsStudy{target: *target, most: 1500, share: 10, tested: 256, seed: 1}
+		s := published()
+		s.target = *target
 		if *most > 0 {
 			s.most = *most
 		}
-		curves, err := s.run(roles, os.Stderr)
+		return rounds(s, string(data), *keep, *figure)
+	case "hostile":
+		roles, err := rolesOf(string(data), shape().Context, 400)
 		if err != nil {
 			return err
 		}
-		writeRounds(os.Stdout, s, len(roles), curves)
-		if *figure != "" {
-			return drawRounds(*figure, s, curves)
-		}
-		return nil
-	case "hostile":
 		s := hostileStudy{before: 1500, rounds: 8, steps: 10, tested: 256, seed: 1}
 		if *most > 0 {
 			s.rounds = *most
@@ -62,4 +55,27 @@ func run(args []string) error {
 		return nil
 	}
 	return fmt.Errorf("there is no study %q", args[0])
+}
+
+// rounds plays the first study and writes its tables and its figure.
+func rounds(s roundsStudy, text, keep, figure string) error {
+	roles, symbols, err := s.clientsOf(text)
+	if err != nil {
+		return err
+	}
+	var k *kept
+	if keep != "" {
+		if k, err = readKept(keep, fmt.Sprintf("%+v", s)); err != nil {
+			return err
+		}
+	}
+	all, err := s.run(roles, symbols, k, os.Stderr)
+	if err != nil {
+		return err
+	}
+	writeRounds(os.Stdout, s, roles, all)
+	if figure != "" {
+		return drawRounds(figure, s, all)
+	}
+	return nil
 }

@@ -13,28 +13,21 @@ import (
 	"codeberg.org/althing/althing/training/optim"
 )
 
-// shape is the small model of both studies, 33,440 parameters over bytes.
-func shape() llama.Config {
-	return llama.Config{
-		Hidden: 32, Layers: 2, Heads: 2, KVHeads: 2, Intermediate: 88, Context: window, Vocab: 256,
-		NormEps: 1e-5, RopeTheta: 10_000, Tied: true,
-	}
-}
-
 // trainers lends each of several goroutines a model of its own.
 type trainers struct {
-	list []*llama.Trainer
-	of   []*llama.Model
+	shape llama.Config
+	list  []*llama.Trainer
+	of    []*llama.Model
 }
 
-func newTrainers() (*trainers, error) {
-	t := &trainers{}
+func newTrainers(shape llama.Config) (*trainers, error) {
+	t := &trainers{shape: shape}
 	for range runtime.GOMAXPROCS(0) {
-		m, err := llama.New(shape())
+		m, err := llama.New(shape)
 		if err != nil {
 			return nil, err
 		}
-		trainer, err := llama.NewTrainer(m, window, 1)
+		trainer, err := llama.NewTrainer(m, shape.Context, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -128,30 +121,49 @@ func shuffled(n int, seed uint64, epoch int) []int {
 	return order
 }
 
-// sgd is a plain step at a rate, its gradient clipped to a norm of 1.
+// sgd is a plain step at a rate.
 func sgd(rate float64) func() llama.Optimiser {
-	return func() llama.Optimiser { return &optim.SGD{Rate: optim.Constant(rate), ClipNorm: 1} }
+	return func() llama.Optimiser { return &optim.SGD{Rate: optim.Constant(rate)} }
 }
 
-// measure returns the mean loss in nats per byte and the share of bytes that
-// the likeliest guess gets right.
-func measure(weights []float32, on sequences) (loss, accuracy float64, err error) {
-	m, err := llama.New(shape())
+// evaluated hands the evaluator of a model with these weights 64 sequences
+// after another.
+func (t *trainers) evaluated(weights []float32, on sequences, part func(*llama.Evaluator, sequences) error) error {
+	m, err := llama.New(t.shape)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	copy(m.Params.Data, weights)
-	e := llama.NewEvaluator(m, runtime.GOMAXPROCS(0))
-	right := 0
+	e := llama.NewEvaluator(m, len(t.list))
 	for from := 0; from < on.len(); from += 64 {
-		part := on.slice(from, min(from+64, on.len()))
-		logits, err := e.Logits(part.tokens, window)
-		if err != nil {
-			return 0, 0, err
+		if err := part(e, on.slice(from, min(from+64, on.len()))); err != nil {
+			return err
 		}
-		for i, want := range part.targets {
-			row := logits.Row(i)
-			best := 0
+	}
+	return nil
+}
+
+// loss is the mean loss in nats per character.
+func (t *trainers) loss(weights []float32, on sequences) (float64, error) {
+	sum := 0.0
+	err := t.evaluated(weights, on, func(e *llama.Evaluator, s sequences) error {
+		mean, n, err := e.Loss(s.tokens, s.targets, s.time)
+		sum += mean * float64(n)
+		return err
+	})
+	return sum / float64(len(on.targets)), err
+}
+
+// accuracy is the share of characters that the likeliest guess gets right.
+func (t *trainers) accuracy(weights []float32, on sequences) (float64, error) {
+	right := 0
+	err := t.evaluated(weights, on, func(e *llama.Evaluator, s sequences) error {
+		logits, err := e.Logits(s.tokens, s.time)
+		if err != nil {
+			return err
+		}
+		for i, want := range s.targets {
+			row, best := logits.Row(i), 0
 			for v := range row {
 				if row[v] > row[best] {
 					best = v
@@ -161,11 +173,7 @@ func measure(weights []float32, on sequences) (loss, accuracy float64, err error
 				right++
 			}
 		}
-		mean, n, err := e.Loss(part.tokens, part.targets, window)
-		if err != nil {
-			return 0, 0, err
-		}
-		loss += mean * float64(n)
-	}
-	return loss / float64(len(on.targets)), float64(right) / float64(len(on.targets)), nil
+		return nil
+	})
+	return float64(right) / float64(len(on.targets)), err
 }

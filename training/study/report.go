@@ -2,64 +2,104 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 )
 
-func writeRounds(out io.Writer, s roundsStudy, roles int, curves []curve) {
-	fmt.Fprintf(out, "%d roles, %d %% of them in a round, target %.0f %% of the next bytes.\n\n", roles, s.share, 100*s.target)
-	fmt.Fprintf(out, "| algorithm | rate | rounds to the target | against FedSGD |\n|---|---|---|---|\n")
-	for _, c := range curves {
-		reached, times := fmt.Sprintf("not in %d (%.1f %%)", len(c.accuracy)-1, 100*c.accuracy[len(c.accuracy)-1]), "–"
-		if c.reached > 0 {
-			reached = strconv.Itoa(c.reached)
-			if first := curves[0].reached; first > 0 {
-				times = fmt.Sprintf("%.1f×", float64(first)/float64(c.reached))
-			}
+// writeRounds writes the table of the arms and that of the rates tried.
+func writeRounds(out io.Writer, s roundsStudy, roles []role, all [][]curve) {
+	fmt.Fprintf(out, "%d roles with %d characters to train on, %d %% of the roles in a round, target %g %% of %d held-out characters.\n\n", len(roles), len(together(roles).tokens), s.share, 100*s.target, len(tests(roles, s.tested).tokens))
+	fmt.Fprintf(out, "| algorithm | rate | rounds to the target | against FedSGD | paper, rounds to 54 %% | paper, against FedSGD |\n|---|---|---|---|---|---|\n")
+	base := fastest(all[0])
+	for i, curves := range all {
+		c, paper := fastest(curves), arms()[i].paper
+		fmt.Fprintf(out, "| %s | %g | %s | %s | %d | %.1f× |\n", c.Arm, c.Rate, reached(c), times(base, c), paper, float64(arms()[0].paper)/float64(paper))
+	}
+	fmt.Fprintf(out, "\n| algorithm | rates tried: rounds to the target |\n|---|---|\n")
+	for _, curves := range all {
+		var tried []string
+		for _, c := range slices.SortedFunc(slices.Values(curves), func(a, b curve) int { return cmp.Compare(a.Rate, b.Rate) }) {
+			tried = append(tried, fmt.Sprintf("%g: %s", c.Rate, reached(c)))
 		}
-		fmt.Fprintf(out, "| %s | %g | %s | %s |\n", c.arm, c.rate, reached, times)
+		fmt.Fprintf(out, "| %s | %s |\n", curves[0].Arm, strings.Join(tried, "; "))
 	}
 }
 
-// The figure: a drawing of 640 by 360 units with an axis of rounds by powers of
-// ten and one of accuracy in per cent.
+// reached says in words at which round a curve met the target.
+func reached(c curve) string {
+	switch {
+	case c.Reached > 0:
+		return fmt.Sprintf("%.0f", math.Ceil(c.Reached))
+	case c.GaveUp:
+		return fmt.Sprintf("given up at %d (%.1f %%)", c.Rounds, 100*c.best())
+	case c.Broke != "":
+		return fmt.Sprintf("broke after %d (%.1f %%)", c.Rounds, 100*c.best())
+	}
+	return fmt.Sprintf("> %d (%.1f %%)", c.Rounds, 100*c.best())
+}
+
+// times is how many times fewer rounds a curve took than FedSGD did.
+func times(base, c curve) string {
+	switch {
+	case c.Reached == 0:
+		return "–"
+	case base.Reached == 0:
+		return fmt.Sprintf("> %.1f×", float64(base.Rounds)/c.Reached)
+	}
+	return fmt.Sprintf("%.1f×", base.Reached/c.Reached)
+}
+
+// The figure: a drawing of 640 by 380 units with an axis of rounds by powers of
+// ten and one of accuracy in per cent, on a ground of its own, light or dark as
+// the reader's screen is.
 const (
-	left, right, top, bottom = 60.0, 470.0, 20.0, 310.0
-	style                    = `text{font:12px sans-serif;fill:#404244}path{fill:none;stroke-width:2}.grid{stroke:#dadde3;stroke-width:1}.c0{stroke:#36c}` +
-		`.c1{stroke:#a4641c;stroke-dasharray:6 3}.c2{stroke:#177860;stroke-dasharray:2 3}.limit{stroke:#202122;stroke-width:1;stroke-dasharray:5 4}`
+	left, right, top, bottom = 56.0, 616.0, 44.0, 326.0
+	style                    = `svg{background:#fff}rect{fill:#fff}text{font:13px sans-serif;fill:#202122}path{fill:none;stroke-width:2.5}.grid{stroke:#dadde3;stroke-width:1}` +
+		`.limit{stroke:#54595d;stroke-width:1.5;stroke-dasharray:6 4}.c0{stroke:#36c}.c1{stroke:#a4641c;stroke-dasharray:9 3}.c2{stroke:#177860;stroke-dasharray:2 3}` +
+		`text.c0,text.c1,text.c2{stroke:none}text.c0{fill:#36c}text.c1{fill:#8a5316}text.c2{fill:#177860}` +
+		`@media (prefers-color-scheme:dark){svg{background:#101418}rect{fill:#101418}text{fill:#eaecf0}.grid{stroke:#3a3f45}.limit{stroke:#a2a9b1}` +
+		`.c0{stroke:#88a3e8}.c1{stroke:#d9a25a}.c2{stroke:#4cc2a0}text.c0{fill:#88a3e8}text.c1{fill:#d9a25a}text.c2{fill:#4cc2a0}}`
 )
 
-// drawRounds writes accuracy against the logarithm of the round, the name of
-// each arm at the end of its line.
-func drawRounds(path string, s roundsStudy, curves []curve) error {
-	decades, most := 1.0, s.target
-	for _, c := range curves {
-		decades = max(decades, math.Ceil(math.Log10(float64(len(c.accuracy)))))
-		most = max(most, c.accuracy[len(c.accuracy)-1])
+// drawRounds writes the best accuracy so far against the logarithm of the
+// round, for the best rate of every arm, with its name where its line ends.
+func drawRounds(path string, s roundsStudy, all [][]curve) error {
+	last, most := 10, s.target
+	var words []string
+	for _, curves := range all {
+		c := fastest(curves)
+		last, most = max(last, c.Points[len(c.Points)-1].Round), max(most, c.best())
+		words = append(words, fmt.Sprintf("%s %s", c.Arm, reached(c)))
 	}
-	x := func(round int) float64 { return left + (right-left)*math.Log10(float64(round))/decades }
-	y := func(share float64) float64 { return bottom - (bottom-top)*share/most/1.05 }
+	low := .1
+	x := func(round float64) float64 {
+		return left + (right-left)*math.Log10(round)/math.Log10(float64(last)*1.15)
+	}
+	y := func(share float64) float64 { return bottom - (bottom-top)*(max(share, low)-low)/(most-low)/1.06 }
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" role="img"><title>Accuracy by round, FedSGD against FedAvg</title><style>%s</style>`, style)
-	for d := range int(decades) + 1 {
-		at := math.Pow10(d)
-		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="328" text-anchor="middle">%g</text>`, x(int(at)), top, bottom, x(int(at)), at)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 380" role="img" aria-labelledby="rounds-title rounds-desc"><title id="rounds-title">Accuracy by round: FedSGD against FedAvg</title>`)
+	fmt.Fprintf(&b, `<desc id="rounds-desc">The best share of next characters so far against the round on a logarithmic axis. Rounds to %g %%: %s.</desc><style>%s</style><rect width="640" height="380"/>`, 100*s.target, strings.Join(words, "; "), style)
+	for round := 1; round <= last; round *= 10 {
+		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="345" text-anchor="middle">%d</text>`, x(float64(round)), top, bottom, x(float64(round)), round)
 	}
-	for share := 0.0; share <= most; share += .1 {
-		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fH%.1f"/><text x="52" y="%.1f" text-anchor="end">%.0f %%</text>`, left, y(share), right, y(share)+4, 100*share)
+	for share := low; share <= most; share += .1 {
+		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fH%.1f"/><text x="48" y="%.1f" text-anchor="end">%.0f %%</text>`, left, y(share), right, y(share)+4, 100*share)
 	}
-	fmt.Fprintf(&b, `<path class="limit" d="M%.1f %.1fH%.1f"/><text x="%.1f" y="350" text-anchor="middle">round</text>`, left, y(s.target), right, (left+right)/2)
-	for i, c := range curves {
+	fmt.Fprintf(&b, `<path class="limit" d="M%.1f %.1fH%.1f"/><text x="%.1f" y="%.1f">target %g %%</text>`, left, y(s.target), right, left+6, y(s.target)-7, 100*s.target)
+	fmt.Fprintf(&b, `<text x="%.1f" y="368" text-anchor="middle">round</text><text x="8" y="18">accuracy, best so far</text>`, (left+right)/2)
+	for i, curves := range all {
+		c := fastest(curves)
 		var line strings.Builder
-		for round := 1; round < len(c.accuracy); round++ {
-			fmt.Fprintf(&line, "%c%.1f %.1f", "ML"[min(round-1, 1)], x(round), y(c.accuracy[round]))
+		for k, p := range c.Points[1:] {
+			fmt.Fprintf(&line, "%c%.1f %.1f", "ML"[min(k, 1)], x(float64(p.Round)), y(p.Accuracy))
 		}
-		last := len(c.accuracy) - 1
-		fmt.Fprintf(&b, `<path class="c%d" d="%s"/><text x="%.1f" y="%.1f">%s</text>`, i, line.String(), x(last)+6, y(c.accuracy[last])+14*float64(i), c.arm)
+		end := c.Points[len(c.Points)-1]
+		fmt.Fprintf(&b, `<path class="c%d" d="%s"/><text class="c%d" x="%.1f" y="%.1f" text-anchor="end">%s: %s</text>`, i, line.String(), i, x(float64(end.Round))+10, y(end.Accuracy)-8, arms()[i].short, reached(c))
 	}
 	b.WriteString("</svg>\n")
 	return os.WriteFile(path, b.Bytes(), 0o644)
