@@ -32,7 +32,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "serve [--dir DIR] [--addr ADDR] [--url URL]      run the platform (what no arguments do)", serve},
+		{"serve", "serve [--dir DIR] [--addr ADDR] [--url URL]      run the platform (what no arguments do); --new-keys if the old ones are lost", serve},
 		{"demo", "demo [--exit] [--json FILE] [--data DIR]         play a community's whole life, then serve it", playDemo},
 		{"node", "node join|preview|run|complete|adapt …           lend this machine to a community", node},
 		{"verify", "verify log URL|ARCHIVE [--key KEY]               re-derive the log and what it says; or verify promise FILE --log URL; or verify round --id N ARCHIVE", verify},

@@ -98,7 +98,11 @@ func (p *platform) openTrail(ctx context.Context) error {
 		return err
 	}
 	p.keys.Made = func(name string, mark [sha256.Size]byte) error {
-		return marks.Made(ctx, p.pool, folder, name, mark, now())
+		err := marks.Made(ctx, p.pool, folder, name, mark, now())
+		if err != nil {
+			p.log.ErrorContext(ctx, "key refused", slog.String("key", name), slog.Any("err", err))
+		}
+		return err
 	}
 	if p.trail, err = audit.New(p.pool, audit.Options{}); err != nil {
 		return err

@@ -6,11 +6,13 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training"
+	"codeberg.org/althing/althing/training/blobs"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/training/safetensors"
@@ -131,10 +133,15 @@ func TestHostileUploads(t *testing.T) {
 		values[i] = v
 		return weights(t, values)
 	}
-	renamed := bytes.Replace(broken(1, 1), []byte(`"w"`), []byte(`"v"`), 1)
+	// said is an update whose header says something else in as many bytes.
+	said := func(old, other string) []byte {
+		return bytes.Replace(broken(1, 1), []byte(old), []byte(other), 1)
+	}
 	for name, data := range map[string][]byte{
 		"NaN first": broken(0, float32(math.NaN())), "NaN last": broken(4999, float32(math.NaN())),
-		"infinite": broken(2500, float32(math.Inf(-1))), "norm": broken(3, 101), "header": renamed,
+		"infinite": broken(2500, float32(math.Inf(-1))), "norm": broken(3, 101), "the largest norm": broken(3, math.MaxFloat32),
+		"another name": said(`"w"`, `"v"`), "another shape": said(`[5000]`, `[9999]`), "half as many": said(`[5000]`, `[2500]`),
+		"whole numbers": said(`"F32"`, `"I32"`), "halves": said(`"F32"`, `"F16"`), "doubles": said(`"F32"`, `"F64"`),
 	} {
 		if status, _, body := m.put(data, training.DigestOf(data), 5, 0, size); status != 422 {
 			t.Errorf("%s: %d %s, want 422", name, status, body)
@@ -142,6 +149,9 @@ func TestHostileUploads(t *testing.T) {
 		if have, err := s.api.Uploads.Have(training.DigestOf(data), size); have != 0 || err != nil {
 			t.Errorf("%s: %d bytes were kept (%v)", name, have, err)
 		}
+	}
+	if n := len(said(`[5000]`, `[2500]`)); n != len(base) {
+		t.Fatalf("the test's header has no shape to change: %d bytes", n)
 	}
 	good := broken(1, 1)
 	wrong := training.DigestOf([]byte("something else"))
@@ -170,6 +180,57 @@ func TestHostileUploads(t *testing.T) {
 	}
 	if len(s.work.updates) != 0 {
 		t.Errorf("%d hostile updates were taken", len(s.work.updates))
+	}
+}
+
+// TestDenormalsAreTakenAsTheyAre: numbers below 2⁻¹²⁶ are legal and slow; every
+// bit of them arrives.
+func TestDenormalsAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s, m, _, base := trainingStage(t)
+	values := make([]float32, 5000)
+	for i := range values {
+		values[i] = math.Float32frombits(uint32(i+1) | uint32(i%2)<<31)
+	}
+	data := weights(t, values)
+	name := training.DigestOf(data)
+	if status, _, body := m.put(data, name, 5, 0, int64(len(base))); status != 204 {
+		t.Errorf("an update of denormals: %d %s, want it taken", status, body)
+	}
+	if !bytes.Equal(s.work.updates[name], data) {
+		t.Error("the update that arrived is not the one that was sent")
+	}
+}
+
+// TestFullDiskOfTheServer: an upload that has no room is refused with the
+// reason and leaves nothing, and is taken when there is room.
+func TestFullDiskOfTheServer(t *testing.T) {
+	t.Parallel()
+	s, m, _, base := trainingStage(t)
+	dir, free := t.TempDir(), uint64(0)
+	uploads, err := blobs.OpenPartial(dir, []byte("secret"), blobs.Options{Free: func(string) (uint64, uint64, error) { return free, 1000_000, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { uploads.Close() })
+	s.api.Uploads = uploads
+	data := weights(t, make([]float32, 5000))
+	name, size := training.DigestOf(data), int64(len(base))
+	status, _, body := m.put(data[:1000], name, 5, 0, size) // in parts, which go to the disk
+	if p := problem(body); status != http.StatusInsufficientStorage || p.Kind != "full" || !strings.Contains(p.Message, "not enough room on the disk") {
+		t.Errorf("an upload to a full disk: %d %s, want 507 with the reason", status, body)
+	}
+	if rest, err := os.ReadDir(dir); err != nil || len(rest) != 0 {
+		t.Errorf("it left %v, %v", rest, err)
+	}
+	free = 1000_000
+	for at := int64(0); at < size; at += 1000 {
+		if status, _, body := m.put(data[at:min(at+1000, size)], name, 5, at, size); status != 204 {
+			t.Fatalf("with room again, at %d: %d %s", at, status, body)
+		}
+	}
+	if !bytes.Equal(s.work.updates[name], data) {
+		t.Error("the update that arrived is not the one that was sent")
 	}
 }
 

@@ -242,6 +242,36 @@ func TestPartsInAnySizeGiveTheWhole(t *testing.T) {
 	}
 }
 
+// TestServersShareAFolderOfParts lets two servers take the parts of an artefact
+// by turns, as behind a proxy that spreads requests.
+func TestServersShareAFolderOfParts(t *testing.T) {
+	dir := t.TempDir()
+	servers := []*Partial{newPartial(t, dir, "secret"), newPartial(t, dir, "secret")}
+	data := make([]byte, 100_000)
+	for i := range data {
+		data[i] = byte(i * i >> 3)
+	}
+	name, size := training.DigestOf(data), int64(len(data))
+	for at, turn := int64(0), 0; at < size; turn++ {
+		part := data[at:min(at+30_001, size)]
+		now, err := servers[turn%2].Append(t.Context(), name, size, at, bytes.NewReader(part), false)
+		if err != nil || now != at+int64(len(part)) {
+			t.Fatalf("part at %d: %d, %v", at, now, err)
+		}
+		at = now
+	}
+	for i, p := range servers {
+		whole, err := p.Open(name, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(whole); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("server %d reads another artefact (%v)", i, err)
+		}
+		whole.Close()
+	}
+}
+
 func TestPartialRefusals(t *testing.T) {
 	p := newPartial(t, t.TempDir(), "secret")
 	name := training.DigestOf([]byte("0123456789"))

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"codeberg.org/althing/althing/training"
@@ -51,6 +52,9 @@ type client struct {
 	id   Identity
 	key  ed25519.PrivateKey
 	now  func() time.Time
+	// ahead is how far the platform's clock was before this machine's in its
+	// last answer, in nanoseconds: deadlines are told by the platform's.
+	ahead atomic.Int64
 }
 
 // maxProblem bounds what is read of a refusal.
@@ -89,7 +93,14 @@ func (c *client) do(ctx context.Context, method, target string, body []byte, ope
 	for name, value := range signed.Headers() {
 		req.Header.Set(name, value)
 	}
-	return send(c.http, req)
+	res, err := send(c.http, req)
+	if res != nil {
+		if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+			ahead := at.Sub(c.now())
+			c.ahead.Store(int64(min(max(ahead, -protocol.Skew), protocol.Skew))) // more is refused anyway
+		}
+	}
+	return res, err
 }
 
 // send returns an answer of success, and everything else as an error.

@@ -60,7 +60,7 @@ func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *l
 		return 0, false, err
 	}
 	begin, said := r.Now(), r.Now()
-	stop := lastMoment(a, begin)
+	stop := lastMoment(a, r.theirs(begin))
 	weights, done, err := t.Train(ctx, torch.Training{
 		Model: base, Hyperparams: h, Rates: rates, Seed: a.Seed, Partial: a.Recipe.Local.Partial,
 		Batch: func(step int) ([]int32, []int32, error) {
@@ -74,7 +74,7 @@ func (r *runner) stepsElsewhere(ctx context.Context, a protocol.Assignment, m *l
 			switch {
 			case !ok && !a.Recipe.Local.Partial:
 				return fmt.Errorf("%w: the hours %s that you allow are over", errCancelled, r.limits.Hours)
-			case !last && (!ok || a.Recipe.Local.Partial && r.Now().After(stop)):
+			case !last && (!ok || a.Recipe.Local.Partial && r.theirs(r.Now()).After(stop)):
 				return torch.ErrEnough
 			}
 			if last || r.Now().Sub(said) > 10*time.Second {

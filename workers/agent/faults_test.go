@@ -54,6 +54,32 @@ func TestClockIsExplained(t *testing.T) {
 	}
 }
 
+// TestDeadlinesAreOfThePlatformsClock: a clock that is wrong by less than is
+// refused moves no deadline.
+func TestDeadlinesAreOfThePlatformsClock(t *testing.T) {
+	for _, tt := range []struct {
+		wrong, left time.Duration // of the node's clock; until the deadline
+		all         bool          // there is time for all steps
+	}{
+		{4 * time.Minute, 2 * time.Minute, true},
+		{-4 * time.Minute, 2 * time.Second, false},
+	} {
+		t.Run(tt.wrong.String(), func(t *testing.T) {
+			p := newPlatform(t)
+			n := newNode(t, p, 40)
+			a := p.decided(1, func(r *protocol.Recipe) { r.Steps, r.Local.Partial = 40, true })
+			a.Deadline = time.Now().Add(tt.left).Unix()
+			p.give(a)
+			n.mustRun(t, 1, func(o *Options) {
+				o.Now = func() time.Time { return time.Now().Add(tt.wrong) }
+			})
+			if r := n.lastReport(t); (r.Steps == 40) != tt.all {
+				t.Errorf("%d of 40 steps with %v to the deadline, want all: %v\n%s", r.Steps, tt.left, tt.all, n.out)
+			}
+		})
+	}
+}
+
 // TestFullDiskOfThePlatform is waited out, and nothing is done twice.
 func TestFullDiskOfThePlatform(t *testing.T) {
 	p := newPlatform(t)

@@ -162,6 +162,14 @@ func Run(ctx context.Context, options Options) (err error) {
 	return nil
 }
 
+// theirs is a time of this machine's clock as the platform's clock has it.
+func (r *runner) theirs(t time.Time) time.Time {
+	if r.client == nil { // work that is done again without a platform
+		return t
+	}
+	return t.Add(time.Duration(r.client.ahead.Load()))
+}
+
 func readLimits(s *State, replace *Limits) (Limits, error) {
 	var l Limits
 	if replace != nil {
@@ -189,8 +197,8 @@ func (r *runner) once(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	a, ok, back, err := r.client.work(ctx, r.Wait, seen.Size)
-	if err == nil && !ok && back.After(r.Now()) {
-		away := min(back.Sub(r.Now()), longestAway)
+	if now := r.theirs(r.Now()); err == nil && !ok && back.After(now) {
+		away := min(back.Sub(now), longestAway)
 		r.say("not needed for now; asking again in %v", away.Round(time.Second))
 		return 0, r.Sleep(ctx, away)
 	}

@@ -92,7 +92,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 		trainer.Part = h.BatchTokens / h.Context / parts
 	}
 	begin, said := r.Now(), r.Now()
-	stop := lastMoment(a, begin)
+	stop := lastMoment(a, r.theirs(begin))
 	for step := range l.most {
 		if err := ctx.Err(); err != nil {
 			return step, err
@@ -105,7 +105,7 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 			}
 			return step, fmt.Errorf("%w: the hours %s that you allow are over", errCancelled, r.limits.Hours)
 		}
-		if partial && r.Now().After(stop) {
+		if partial && r.theirs(r.Now()).After(stop) {
 			r.say("round %d: the round is about to end; sending %d of %d steps", a.Number, step, h.Steps)
 			return step, nil
 		}
@@ -131,9 +131,9 @@ func (r *runner) steps(ctx context.Context, a protocol.Assignment, m *llama.Mode
 	return l.most, nil
 }
 
-// lastMoment is when partial work has to be sent: a twentieth of the time
-// before the round's deadline, and three seconds at least. Without a deadline
-// it is never.
+// lastMoment is when, by the platform's clock, partial work has to be sent: a
+// twentieth of the time before the round's deadline, and three seconds at
+// least. Without a deadline it is never.
 func lastMoment(a protocol.Assignment, begin time.Time) time.Time {
 	if a.Deadline == 0 {
 		return begin.AddDate(100, 0, 0)
