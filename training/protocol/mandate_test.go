@@ -183,6 +183,20 @@ func TestCovers(t *testing.T) {
 		}
 		return a
 	}
+	open := recipe
+	open.Public = true
+	public := Granted{Decision: Decision{1, MotionTrain, text(open)}}
+	stateful := open
+	stateful.Up.Codec = Sign
+	kept := Granted{Decision: Decision{1, MotionTrain, text(stateful)}}
+	spot := func(kind string, change ...func(*Assignment)) Assignment {
+		a := work(kind)
+		a.Recipe, a.Manifest, a.Spot = open, base, &Spot{Node: 9, Shard: base, Size: 100, Steps: 10}
+		for _, f := range change {
+			f(&a)
+		}
+		return a
+	}
 	forgetting := func(a *Assignment) { f := forget; a.Forget, a.Unlearning = &f, 6 }
 	for _, tt := range []struct {
 		name    string
@@ -197,6 +211,21 @@ func TestCovers(t *testing.T) {
 		{"replay", unlearn, work(Train, forgetting), ""},
 		{"suppress", unlearn, work(Suppress, forgetting), ""},
 		{"probe after forgetting", unlearn, work(Probe, forgetting), ""},
+
+		{"share", public, spot(Share), ""},
+		{"replay", public, spot(Replay), ""},
+		{"settle", public, spot(Settle), ""},
+		{"share where the text is not public", train, work(Share, func(a *Assignment) { a.Manifest = base }), "not on public data"},
+		{"replay where the text is not public", train, work(Replay, func(a *Assignment) { a.Manifest, a.Spot = base, &Spot{Node: 9, Shard: base, Size: 1, Steps: 1} }), "not on public data"},
+		{"share for a decision to forget", unlearn, work(Share, forgetting), "asks for no spot check"},
+		{"share what is kept between rounds", kept, spot(Share, func(a *Assignment) { a.Recipe = stateful }), "lets nodes keep something"},
+		{"share of no manifest", public, spot(Share, func(a *Assignment) { a.Manifest = training.Digest{} }), "no manifest"},
+		{"replay of nobody", public, spot(Replay, func(a *Assignment) { a.Spot = nil }), "does not say whose"},
+		{"replay of one's own", public, spot(Replay, func(a *Assignment) { a.Spot.Node = a.Node }), "does not check itself"},
+		{"replay of too much text", public, spot(Replay, func(a *Assignment) { a.Spot.Size = MaxShard + 1 }), "bytes"},
+		{"replay of more steps", public, spot(Replay, func(a *Assignment) { a.Spot.Steps = 11 }), "asks for 11 steps"},
+		{"replay from another base", public, spot(Replay, func(a *Assignment) { a.Base = training.DigestOf(nil) }), "the first round begins from"},
+		{"replay of a round too many", public, spot(Settle, func(a *Assignment) { a.Number = 4 }), "this is round 4"},
 
 		{"ten times the steps", train, work(Train, func(a *Assignment) { a.Recipe.Steps *= 10 }), "steps is 100, the decision says 10"},
 		{"another rate", train, work(Train, func(a *Assignment) { a.Recipe.LearnRate = "0.01" }), "learn_rate"},
@@ -251,7 +280,7 @@ func TestAssignmentSignature(t *testing.T) {
 		func(a *Assignment) { a.ID++ }, func(a *Assignment) { a.Node++ }, func(a *Assignment) { a.Kind = Evaluate },
 		func(a *Assignment) { a.Seed++ }, func(a *Assignment) { a.Recipe.Steps++ }, func(a *Assignment) { a.Expires++ },
 		func(a *Assignment) { a.Base[0]++ }, func(a *Assignment) { a.Epoch++ }, func(a *Assignment) { a.Signature[0]++ },
-		func(a *Assignment) { a.Mandate.Decision.Index++ }, func(a *Assignment) { a.Forget = &Forget{} },
+		func(a *Assignment) { a.Mandate.Decision.Index++ }, func(a *Assignment) { a.Forget = &Forget{} }, func(a *Assignment) { a.Spot = &Spot{} },
 	} {
 		changed, _ := Decode[Assignment](wire)
 		change(&changed)

@@ -107,14 +107,14 @@ func nobodyElse(ctx context.Context, tx *audit.Tx, c campaignRow, here []Candida
 			join members m on m.id = n.owner and m.left_at is null
 			left join manifests t on t.node = n.id and t.newest
 			where n.joined_at is not null and n.revoked_at is null and n.id <> all (@here::bigint[])
-			and coalesce(t.tokens, @tokens) >= @tokens
+			and coalesce(t.tokens, @tokens) >= @tokens and (coalesce(t.public, true) or not @public)
 			and not exists (select from updates u where u.owner = n.owner and u.destroyed_at is not null))`
 	ids := make([]int64, len(here))
 	for i, f := range here {
 		ids[i] = int64(f.Node)
 	}
 	var none bool
-	args := pgx.StrictNamedArgs{"here": ids, "tokens": max(1, c.Settings.MinTokens)}
+	args := pgx.StrictNamedArgs{"here": ids, "tokens": max(1, c.Settings.MinTokens), "public": c.Recipe.Public}
 	if err := tx.QueryRow(ctx, q, args).Scan(&none); err != nil {
 		return false, fmt.Errorf("look for nodes that are away: %w", err)
 	}

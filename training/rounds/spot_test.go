@@ -447,7 +447,7 @@ func TestPublicCampaignsAskPublicNodes(t *testing.T) {
 		o := &opened{Bench: roundstest.New(t, founding, nil), t: t}
 		o.nodes = []governance.NodeID{o.PublicNode(1, 5000), o.Node(2, 6000), o.PublicNode(3, 6000), o.Node(4, 6000)}
 		recipe := o.Recipe(1, 2)
-		recipe.Public, recipe.Selection.Over = public, 3000
+		recipe.Public, recipe.Cohort = public, 4
 		var err error
 		if o.campaign, err = o.Rounds.OpenCampaign(t.Context(), job, o.Decide(protocol.MotionTrain, recipe), nil); err != nil {
 			t.Fatal(err)
