@@ -249,6 +249,13 @@ func TestAddAllIsAddAfterAddToTheBit(t *testing.T) {
 		if !slices.Equal(bitsOf(got), bitsOf(slowMean(updates, weights))) {
 			t.Fatalf("AddAll of %d updates of %d parameters differs from the reference", k, dim)
 		}
+		clear(got)
+		if err := Average(got, updates, weights); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(bitsOf(got), bitsOf(slowMean(updates, weights))) {
+			t.Fatalf("Average of %d updates of %d parameters differs from the reference", k, dim)
+		}
 	})
 }
 
@@ -259,6 +266,13 @@ func TestAddAllAddsAllOrNone(t *testing.T) {
 	}
 	if m.Total() != 0 {
 		t.Errorf("total %d after refusals, want 0", m.Total())
+	}
+	dst := make([]float32, 2)
+	if Average(dst, [][]float32{{1, 2}, {1, 2, 3}}, []int64{1, 1}) == nil || Average(dst, [][]float32{{1, 2}}, nil) == nil || Average(dst, [][]float32{{1, 2}}, []int64{0}) == nil {
+		t.Error("Average took a long update, updates without weights or a weight of nothing")
+	}
+	if err := Average(dst, nil, nil); !errors.Is(err, ErrEmpty) {
+		t.Errorf("Average of nothing: %v, want ErrEmpty", err)
 	}
 }
 
@@ -284,6 +298,24 @@ func TestAccumulateVectorsAreThePortableBits(t *testing.T) {
 	}
 }
 
+func TestDivideVectorsAreThePortableBits(t *testing.T) {
+	defer func(vectors bool) { wide = vectors }(wide)
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, n := range []int{0, 1, 7, 8, 9, 64, 255} {
+		sum, got, want := make([]float64, n), make([]float32, n), make([]float32, n)
+		for i := range sum {
+			sum[i] = math.Ldexp(r.NormFloat64(), r.IntN(280)-140)
+		}
+		vectors := wide
+		ok := divide(got, sum, 1234567)
+		wide = false
+		if plain := divide(want, sum, 1234567); plain != ok || !slices.Equal(bitsOf(got), bitsOf(want)) {
+			t.Errorf("%d sums by vectors: %v, finite %v; plainly %v, %v", n, got, ok, want, plain)
+		}
+		wide = vectors
+	}
+}
+
 func TestMeanRefusesWhatIsNotFinite(t *testing.T) {
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		for at := range 9 {
@@ -297,6 +329,9 @@ func TestMeanRefusesWhatIsNotFinite(t *testing.T) {
 			}
 			if err := m.Into(make([]float32, 9)); !errors.Is(err, ErrNotFinite) {
 				t.Errorf("mean with %v at %d: %v, want ErrNotFinite", v, at, err)
+			}
+			if err := Average(make([]float32, 9), [][]float32{update}, []int64{3}); !errors.Is(err, ErrNotFinite) {
+				t.Errorf("Average with %v at %d: %v, want ErrNotFinite", v, at, err)
 			}
 			if Finite(update) {
 				t.Errorf("Finite(%v) = true", update)
@@ -409,14 +444,8 @@ func BenchmarkMean(b *testing.B) {
 	b.Run(fmt.Sprintf("%dx1M_in_memory", cohort), func(b *testing.B) {
 		b.SetBytes(4 * dim * cohort)
 		weights := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
-		m := NewMean(dim)
 		for b.Loop() {
-			clear(m.sum)
-			m.total = 0
-			if err := m.AddAll(updates, weights); err != nil {
-				b.Fatal(err)
-			}
-			if err := m.Into(dst); err != nil {
+			if err := Average(dst, updates, weights); err != nil {
 				b.Fatal(err)
 			}
 		}

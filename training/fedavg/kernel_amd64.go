@@ -12,6 +12,9 @@ func accumulateAVX2(n int, sum *float64, u *float32, w float64)
 //go:noescape
 func finiteAVX2(n int, v *float32) uint32
 
+//go:noescape
+func divideAVX2(n int, dst *float32, sum *float64, total float64) uint32
+
 // accumulateHead does the longest prefix that the vectors cover and returns its
 // length; the caller does the rest.
 func accumulateHead(sum []float64, u []float32, w float64) int {
@@ -31,4 +34,14 @@ func finiteHead(v []float32) (int, bool) {
 		return 0, true
 	}
 	return n, finiteAVX2(n, &v[0]) == 0
+}
+
+// divideHead divides the longest prefix that the vectors cover and returns its
+// length and whether it is finite.
+func divideHead(dst []float32, sum []float64, total float64) (int, bool) {
+	n := len(dst) &^ 7
+	if n == 0 || !wide {
+		return 0, true
+	}
+	return n, divideAVX2(n, &dst[0], &sum[:n][0], total) == 0
 }

@@ -65,3 +65,44 @@ look:
 	MOVL   AX, ret+16(FP)
 	VZEROUPPER
 	RET
+
+// func divideAVX2(n int, dst *float32, sum *float64, total float64) uint32
+// dst = sum/total, rounded to float64 and then to float32; returns as
+// finiteAVX2 does; n is a multiple of 8.
+TEXT ·divideAVX2(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), CX
+	MOVQ         dst+8(FP), DI
+	MOVQ         sum+16(FP), SI
+	VBROADCASTSD total+24(FP), Y7
+	MOVL         $0x7f800000, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, X8
+	MOVL         $0x00800000, AX
+	VMOVD        AX, X9
+	VPBROADCASTD X9, X9
+	VPXOR        X6, X6, X6
+	SHRQ         $3, CX
+
+split:
+	VMOVUPD    (SI), Y0
+	VMOVUPD    32(SI), Y1
+	VDIVPD     Y7, Y0, Y0
+	VDIVPD     Y7, Y1, Y1
+	VCVTPD2PSY Y0, X0
+	VCVTPD2PSY Y1, X1
+	VMOVUPS    X0, (DI)
+	VMOVUPS    X1, 16(DI)
+	VPAND      X8, X0, X0
+	VPAND      X8, X1, X1
+	VPADDD     X9, X0, X0
+	VPADDD     X9, X1, X1
+	VPOR       X0, X6, X6
+	VPOR       X1, X6, X6
+	ADDQ       $64, SI
+	ADDQ       $32, DI
+	DECQ       CX
+	JNZ        split
+	VMOVMSKPS  X6, AX
+	MOVL       AX, ret+32(FP)
+	VZEROUPPER
+	RET

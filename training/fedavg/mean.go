@@ -19,6 +19,7 @@ import (
 // parameter whatever the size of the cohort. Add updates in ascending order of
 // node id; the order is part of the result.
 type Mean struct {
+	dim   int
 	sum   []float64
 	total int64
 }
@@ -37,7 +38,7 @@ var ErrNotFinite = errors.New("a value is not finite")
 var ErrEmpty = errors.New("no update to average")
 
 // NewMean returns a mean of updates of dim parameters, without any yet.
-func NewMean(dim int) *Mean { return &Mean{sum: make([]float64, dim)} }
+func NewMean(dim int) *Mean { return &Mean{dim: dim, sum: make([]float64, dim)} }
 
 // Add adds one update with weight n_k, its examples. The update is not kept.
 // Values must be finite: safetensors.Receive sees to that at the door, and Into
@@ -55,15 +56,8 @@ func (m *Mean) Add(update []float32, weight int64) error {
 // few parameters while the sums of those are in the nearest cache. It adds all
 // or, with an error, none.
 func (m *Mean) AddAll(updates [][]float32, weights []int64) error {
-	if len(updates) != len(weights) {
-		return fmt.Errorf("average: %d updates with %d weights", len(updates), len(weights))
-	}
-	before := m.total
-	for k, u := range updates {
-		if err := m.count(u, weights[k]); err != nil {
-			m.total = before
-			return fmt.Errorf("update %d: %w", k, err)
-		}
+	if err := m.countAll(updates, weights); err != nil {
+		return err
 	}
 	Split(len(m.sum), worth, func(from, to int) {
 		for ; from < to; from += block {
@@ -76,10 +70,25 @@ func (m *Mean) AddAll(updates [][]float32, weights []int64) error {
 	return nil
 }
 
+// countAll takes the weights of all updates or, with an error, of none.
+func (m *Mean) countAll(updates [][]float32, weights []int64) error {
+	if len(updates) != len(weights) {
+		return fmt.Errorf("average: %d updates with %d weights", len(updates), len(weights))
+	}
+	before := m.total
+	for k, u := range updates {
+		if err := m.count(u, weights[k]); err != nil {
+			m.total = before
+			return fmt.Errorf("update %d: %w", k, err)
+		}
+	}
+	return nil
+}
+
 // count takes the weight of an update, if both are as they should be.
 func (m *Mean) count(update []float32, weight int64) error {
-	if len(update) != len(m.sum) {
-		return fmt.Errorf("average: update of %d parameters, want %d", len(update), len(m.sum))
+	if len(update) != m.dim {
+		return fmt.Errorf("average: update of %d parameters, want %d", len(update), m.dim)
 	}
 	if weight < 1 || weight > maxTotal-m.total {
 		return fmt.Errorf("average: weight %d after %d, want a positive weight and a sum of at most %d", weight, m.total, int64(maxTotal))
@@ -101,17 +110,9 @@ func (m *Mean) Into(dst []float32) error {
 	if m.total == 0 {
 		return fmt.Errorf("average: %w", ErrEmpty)
 	}
-	total := float64(m.total)
 	var bad atomic.Bool
 	Split(len(dst), worth, func(from, to int) {
-		odd := uint32(0)
-		sum, dst := m.sum[from:to], dst[from:to]
-		for i, v := range sum {
-			mean := float32(v / total)
-			dst[i] = mean
-			odd |= NotFinite(mean)
-		}
-		if odd != 0 {
+		if !divide(dst[from:to], m.sum[from:to], float64(m.total)) {
 			bad.Store(true)
 		}
 	})
@@ -119,4 +120,50 @@ func (m *Mean) Into(dst []float32) error {
 		return fmt.Errorf("average: %w", ErrNotFinite)
 	}
 	return nil
+}
+
+// Average sets dst to Σ n_k·u_k / Σ n_k of updates that are in memory, to the
+// same bits as a Mean to which they are added in the order given: the sums of
+// some parameters are divided while they are in the nearest cache, so that
+// nothing is written but dst.
+func Average(dst []float32, updates [][]float32, weights []int64) error {
+	m := Mean{dim: len(dst)}
+	if err := m.countAll(updates, weights); err != nil {
+		return err
+	}
+	if m.total == 0 {
+		return fmt.Errorf("average: %w", ErrEmpty)
+	}
+	var bad atomic.Bool
+	Split(len(dst), worth, func(from, to int) {
+		var room [block]float64
+		for ; from < to; from += block {
+			end := min(from+block, to)
+			sum := room[:end-from]
+			clear(sum)
+			for k, u := range updates {
+				Accumulate(sum, u[from:end], float64(weights[k]))
+			}
+			if !divide(dst[from:end], sum, float64(m.total)) {
+				bad.Store(true)
+			}
+		}
+	})
+	if bad.Load() {
+		return fmt.Errorf("average: %w", ErrNotFinite)
+	}
+	return nil
+}
+
+// divide sets dst to sum/total, rounded once to float32, and reports whether
+// all of it is finite.
+func divide(dst []float32, sum []float64, total float64) bool {
+	n, ok := divideHead(dst, sum, total)
+	odd := uint32(0)
+	for i, v := range sum[n:] {
+		mean := float32(v / total)
+		dst[n+i] = mean
+		odd |= NotFinite(mean)
+	}
+	return ok && odd == 0
 }
