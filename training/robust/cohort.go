@@ -3,6 +3,7 @@ package robust
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"codeberg.org/althing/althing/training/fedavg"
 )
@@ -34,9 +35,9 @@ func Memory(updates [][]float32) Cohort { return memory(updates) }
 
 type memory [][]float32
 
-// span is how many coordinates memory hands out: enough for every thread to
-// have some, few enough to stay in the outer cache.
-const span = 64 * Block
+// inCache is how many numbers memory hands out at a time: a megabyte, which
+// stays in the middle cache while a rule works on it.
+const inCache = 256 * Block
 
 func (m memory) Size() (n, dim int) {
 	if len(m) == 0 {
@@ -53,6 +54,7 @@ func (m memory) Each(visit func(from int, part [][]float32) error) error {
 		}
 	}
 	part := make([][]float32, len(m))
+	span := max(1, min(64, inCache/Block/max(1, len(m)))) * Block
 	for from := 0; from < dim; from += span {
 		to := min(from+span, dim)
 		for i, u := range m {
@@ -116,9 +118,9 @@ func room(v []float32, n int) []float32 {
 	return v[:n]
 }
 
-// walk calls visit for the ranges of a cohort and insists on what Cohort
-// promises, and that every value is finite.
-func walk(c Cohort, visit func(from int, part [][]float32) error) error {
+// Walk calls visit for the ranges of a cohort and insists on what Cohort
+// promises. It does not look at the values.
+func Walk(c Cohort, visit func(from int, part [][]float32) error) error {
 	n, dim := c.Size()
 	if n == 0 {
 		return fedavg.ErrEmpty
@@ -133,18 +135,9 @@ func walk(c Cohort, visit func(from int, part [][]float32) error) error {
 		if length == 0 || next > dim || next < dim && length%Block != 0 {
 			return fmt.Errorf("cohort of %d parameters gave %d at coordinate %d, want a multiple of %d", dim, length, from, Block)
 		}
-		odd := make([]bool, n)
-		fedavg.Split(n, 1, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				odd[i] = len(part[i]) != length || !fedavg.Finite(part[i])
-			}
-		})
-		for i, bad := range odd {
-			if bad && len(part[i]) != length {
-				return fmt.Errorf("update %d gave %d coordinates, the first %d", i, len(part[i]), length)
-			}
-			if bad {
-				return fmt.Errorf("update %d: %w", i, fedavg.ErrNotFinite)
+		for i, u := range part {
+			if len(u) != length {
+				return fmt.Errorf("update %d gave %d coordinates, the first %d", i, len(u), length)
 			}
 		}
 		return visit(from, part)
@@ -153,6 +146,22 @@ func walk(c Cohort, visit func(from int, part [][]float32) error) error {
 		err = fmt.Errorf("cohort ended at coordinate %d of %d", next, dim)
 	}
 	return err
+}
+
+// walk is Walk, and insists that every value is finite.
+func walk(c Cohort, visit func(from int, part [][]float32) error) error {
+	return Walk(c, func(from int, part [][]float32) error {
+		odd := make([]bool, len(part))
+		fedavg.Split(len(part), 1, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				odd[i] = !fedavg.Finite(part[i])
+			}
+		})
+		if i := slices.Index(odd, true); i >= 0 {
+			return fmt.Errorf("update %d: %w", i, fedavg.ErrNotFinite)
+		}
+		return visit(from, part)
+	})
 }
 
 // check refuses what no rule can work with.

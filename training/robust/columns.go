@@ -2,43 +2,66 @@ package robust
 
 import (
 	"math"
+	"sync"
 
 	"codeberg.org/althing/althing/training/fedavg"
 )
 
-// tile is the number of coordinates that are sorted together: 50 updates of a
-// tile fill half of the nearest cache.
+// tile is the number of coordinates that are sorted together: 50 updates of
+// a tile fill half of the nearest cache.
 const tile = 128
 
 // columns sorts the values of each coordinate over the updates of the given
 // places and hands tiles of sorted rows to combine, which fills its part of
 // dst: rows within wanted hold the values of those ranks, ascending, as keys.
 func columns(dst []float32, c Cohort, places []int, wanted wires, combine func(dst []float32, sorted [][]int32)) error {
-	net := network(len(places), wanted)
+	s := newSorter(places, wanted)
 	return walk(c, func(from int, part [][]float32) error {
-		fedavg.Split(len(part[0]), tile, func(lo, hi int) {
-			keys := make([]int32, len(places)*tile)
-			rows := make([][]int32, len(places))
-			for ; lo < hi; lo += tile {
-				end := min(lo+tile, hi)
-				for r, i := range places {
-					row := keys[r*tile:][:tile]
-					fill(row, part[i][lo:end])
-					rows[r] = row[:end-lo]
-				}
-				exchange(keys, net)
-				combine(dst[from+lo:from+end], rows)
-			}
-		})
+		s.each(dst[from:from+len(part[0])], part, combine)
 		return nil
+	})
+}
+
+// sorter sorts columns by one network, a tile of them at a time.
+type sorter struct {
+	places []int
+	net    []pair
+	room   sync.Pool // *[]int32, keys of a tile
+}
+
+func newSorter(places []int, wanted wires) *sorter {
+	return &sorter{places: places, net: network(len(places), wanted)}
+}
+
+// each hands the sorted tiles of one range to combine, on all processors.
+func (s *sorter) each(dst []float32, part [][]float32, combine func(dst []float32, sorted [][]int32)) {
+	fedavg.Split(len(dst), tile, func(lo, hi int) {
+		v, ok := s.room.Get().(*[]int32)
+		if !ok {
+			fresh := make([]int32, len(s.places)*tile)
+			v = &fresh
+		}
+		defer s.room.Put(v)
+		keys, rows := *v, make([][]int32, len(s.places))
+		for ; lo < hi; lo += tile {
+			end := min(lo+tile, hi)
+			for r, i := range s.places {
+				row := keys[r*tile:][:tile]
+				fill(row, part[i][lo:end])
+				rows[r] = row[:end-lo]
+			}
+			exchange(keys, s.net)
+			combine(dst[lo:end], rows)
+		}
 	})
 }
 
 // fill sets row to the keys of v and what is left of it to zero.
 func fill(row []int32, v []float32) {
 	row = row[:tile]
-	for k, x := range v[:min(len(v), tile)] {
-		row[k] = key(x)
+	v = v[:min(len(v), tile)]
+	for k := keysHead(row, v); k < len(v); k++ {
+		row[k] = key(v[k])
 	}
 	clear(row[len(v):])
 }

@@ -60,3 +60,94 @@ func exchangeWide(keys []int32, net []pair) bool {
 	}
 	return true
 }
+
+// fused and wider say that the processor also carries FMA and AVX-512. Where
+// products are fused nothing is rounded differently: those of two float32 are
+// exact in float64.
+var (
+	fused = wide && cpu.X86.HasFMA
+	wider = fused && cpu.X86.HasAVX512F
+)
+
+//go:noescape
+func packAVX2(steps int, dst *float64, src *float32)
+
+//go:noescape
+func quadAVX512(steps int, a, b *float64, lane *[16][4]float64)
+
+//go:noescape
+func quadAVX2(steps int, a, b *float64, lane *[4][4]float64)
+
+//go:noescape
+func dotsAVX2(steps int, v, w *float32, own, with *[8]float64)
+
+//go:noescape
+func keysAVX2(n int, dst *int32, src *float32)
+
+//go:noescape
+func middleAVX2(n int, dst *float32, low, high *int32)
+
+// packHead packs the longest prefix that the vectors cover and returns its length.
+func packHead(dst []float64, u []float32) int {
+	steps := len(u) / step
+	if steps == 0 || !wide {
+		return 0
+	}
+	_ = dst[(steps-1)*four*step+step-1]
+	packAVX2(steps, &dst[0], &u[0])
+	return steps * step
+}
+
+// quadWide computes a quad, or says that it did nothing.
+func quadWide(out *[16]float64, a, b []float64) bool {
+	if !wide || !fused {
+		return false
+	}
+	steps := len(a) / (four * step)
+	b = b[:steps*four*step]
+	var lane [16][4]float64
+	if wider {
+		quadAVX512(steps, &a[0], &b[0], &lane)
+	} else {
+		for r := range four {
+			quadAVX2(steps, &a[step*r], &b[0], (*[4][4]float64)(lane[four*r:]))
+		}
+	}
+	for k := range out {
+		l := &lane[k]
+		out[k] = fold(l[0], l[1], l[2], l[3])
+	}
+	return true
+}
+
+// dotsHead adds the longest prefix that the vectors cover to the lanes and
+// returns its length.
+func dotsHead(v, w []float32, own, with *[8]float64) int {
+	steps := len(v) / step
+	if steps == 0 || !wide || !fused {
+		return 0
+	}
+	dotsAVX2(steps, &v[0], &w[0], own, with)
+	return steps * step
+}
+
+// keysHead sets a prefix of row to the keys of v and returns its length.
+func keysHead(row []int32, v []float32) int {
+	n := len(v) &^ 7
+	if n == 0 || !wide {
+		return 0
+	}
+	keysAVX2(n, &row[:n][0], &v[0])
+	return n
+}
+
+// middleHead sets a prefix of dst to the means of the numbers of two rows of
+// keys and returns its length.
+func middleHead(dst []float32, low, high []int32) int {
+	n := len(dst) &^ 7
+	if n == 0 || !wide {
+		return 0
+	}
+	middleAVX2(n, &dst[0], &low[:n][0], &high[:n][0])
+	return n
+}

@@ -10,17 +10,39 @@ func Median(dst []float32, c Cohort, f int) error {
 		return err
 	}
 	n, _ := c.Size()
-	low, high := (n-1)/2, n/2
-	err := columns(dst, c, places(n), wires{low, high + 1}, func(dst []float32, sorted [][]int32) {
-		a, b := sorted[low], sorted[high]
-		for k := range dst {
-			dst[k] = float32((value(a[k]) + value(b[k])) / 2)
-		}
+	m := NewMedians(n)
+	err := walk(c, func(from int, part [][]float32) error {
+		m.Of(dst[from:from+len(part[0])], part)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("median: %w", err)
 	}
 	return nil
+}
+
+// Medians finds the medians of n updates range by range, for callers that have
+// more to do with a range while it is in the caches.
+type Medians struct {
+	sorter    *sorter
+	low, high int
+}
+
+// NewMedians returns the medians of n updates, at least 1.
+func NewMedians(n int) *Medians {
+	low, high := (n-1)/2, n/2
+	return &Medians{newSorter(places(n), wires{low, high + 1}), low, high}
+}
+
+// Of sets dst to the medians of one range, of which part holds the n updates.
+// Values must be finite; of others the medians are of no use.
+func (m *Medians) Of(dst []float32, part [][]float32) {
+	m.sorter.each(dst, part, func(dst []float32, sorted [][]int32) {
+		a, b := sorted[m.low], sorted[m.high]
+		for k := middleHead(dst, a, b); k < len(dst); k++ {
+			dst[k] = float32((value(a[k]) + value(b[k])) / 2)
+		}
+	})
 }
 
 // TrimmedMean sets each coordinate of dst to the mean of the updates' values

@@ -98,9 +98,9 @@ func TestEveryRuleGivesTheSameBitsHoweverItIsRun(t *testing.T) {
 	const n, f, dim = 13, 2, 70*Block + 37
 	updates := draw(rand.New(rand.NewPCG(1, 2)), n, dim)
 	copy(updates[4], updates[9]) // equal scores and equal values
-	defer func(procs int, kernels bool) {
+	defer func(procs int, vectors bool) {
 		runtime.GOMAXPROCS(procs)
-		wide = kernels
+		wide = vectors
 	}(runtime.GOMAXPROCS(0), wide)
 	for _, rule := range rules {
 		want := make([]float32, dim)
