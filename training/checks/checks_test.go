@@ -388,7 +388,7 @@ func TestSketchEstimatesCosines(t *testing.T) {
 	worst := 0.0
 	for i := range updates {
 		for j := range i {
-			exact := along(updates[i], updates[j]) / math.Sqrt(energy(updates[i])*energy(updates[j]))
+			exact := slowCosine(updates[i], updates[j])
 			worst = max(worst, math.Abs(list[i].Sketch.Cosine(&list[j].Sketch)-exact))
 		}
 		back, err := ParseSketch(list[i].Sketch.Bytes())
@@ -470,25 +470,4 @@ func TestCompareWithTheReplay(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v, %v", tt.name, far, same, tt.far, tt.same)
 		}
 	}
-}
-
-func BenchmarkRun(b *testing.B) {
-	const size = 1 << 20
-	r := rand.New(rand.NewPCG(1, 1))
-	updates := make([][]float32, 10)
-	for i := range updates {
-		updates[i] = make([]float32, size)
-		for k := range updates[i] {
-			updates[i][k] = float32(r.NormFloat64())
-		}
-	}
-	in := Round{Updates: make([]Update, 10), Layers: []Layer{{"embed", 256 * 128, 128}, {"rest", size - 256*128, 0}}, Limits: usual}
-	b.Run("10x1M", func(b *testing.B) {
-		b.SetBytes(4 * 10 * size)
-		for b.Loop() {
-			if _, err := Run(robust.Memory(updates), in); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }

@@ -3,8 +3,6 @@ package checks
 import (
 	"fmt"
 	"math"
-
-	"codeberg.org/althing/althing/training/robust"
 )
 
 // looked are the findings for which somebody has to look at an update's numbers.
@@ -16,45 +14,10 @@ var looked = []struct {
 	{6, Cluster}, {7, KrumScore}, {8, RootSet}, {9, HeldOut}, {10, Triggers}, {11, Sparsity}, {13, Canaries},
 }
 
-// compare makes scores of what was measured.
-func (m *measured) compare() error {
-	n := len(m.Updates)
-	m.normZ = scores(m.norms, floorNorm*median(m.norms))
-	m.sparseZ = scores(m.sparse, floorShare)
-	for _, squares := range m.layers {
-		part := make([]float64, n)
-		for i, s := range squares {
-			if m.squares[i] > 0 {
-				part[i] = s / m.squares[i]
-			}
-		}
-		m.layerZ = append(m.layerZ, scores(part, floorShare))
-	}
-	m.byzantine = m.Byzantine
-	if m.byzantine == 0 || n < 2*m.byzantine+3 {
-		m.byzantine = (n - 3) / 2
-	}
-	if n < 3 {
-		return nil
-	}
-	list, err := robust.Scores(m.distances, m.byzantine)
-	if err != nil {
-		return err
-	}
-	middle := median(list)
-	for _, s := range list {
-		if middle > 0 {
-			s /= middle
-		}
-		m.krum = append(m.krum, s)
-	}
-	return nil
-}
-
 // judge collects the findings on one update.
 func (m *measured) judge(i int) Verdict {
-	v := Verdict{Outcome: Pass, Scale: 1, Divisor: 1, Sketch: m.sketches[i]}
-	cluster, size := m.cluster(i)
+	v := Verdict{Outcome: Pass, Scale: 1, Divisor: 1, Sketch: m.all[i].sketch}
+	cluster := m.cluster(i)
 	v.Findings = []Finding{
 		door(), m.duplicate(i), m.repeated(i), m.freeRide(i), m.norm(i), m.layer(i), m.row(i), m.direction(i), m.course(i), cluster, m.score(i),
 		{8, RootSet, "", "", NotRun, "no root set: the community has chosen no public text to compare with"},
@@ -70,9 +33,9 @@ func (m *measured) judge(i int) Verdict {
 		}
 		switch {
 		case f.Name == Norm && f.Outcome == Clip:
-			v.Scale = median(m.norms) / m.norms[i]
+			v.Scale = m.typical / m.norms[i]
 		case f.Name == Cluster && f.Outcome == DownWeight:
-			v.Divisor = int64(size)
+			v.Divisor = int64(m.pairs.size[i])
 		}
 	}
 	return v
@@ -108,32 +71,15 @@ func door() Finding {
 	return Finding{1, Form, "", "", Pass, "header, length, finite numbers, base, epoch, nonce, signature and digest were checked at the door"}
 }
 
-// between is the cosine of two updates.
-func (m *measured) between(i, j int) float64 {
-	return cosine((m.squares[i]+m.squares[j]-m.distances.At(i, j))/2, m.squares[i], m.squares[j])
-}
-
 // duplicate rejects every update but the first of those that are one.
 func (m *measured) duplicate(i int) Finding {
 	limit := float64(m.Limits.Duplicate) / 1e6
-	f := Finding{2, Duplicate, "", threshold(m.Limits.Duplicate, 1e6), Pass, "largest cosine with an update before it in the order of nodes"}
-	most := math.Inf(-1)
-	for j := range i {
-		same := m.Updates[i].Digest == m.Updates[j].Digest
-		c := m.between(i, j)
-		if same {
-			c = 1
-		}
-		most = max(most, c)
-		if limit > 0 && same {
-			f.Outcome, f.Note = Reject, "the same bytes as an update before it in the order of nodes"
-		}
-	}
+	f := Finding{2, Duplicate, "", threshold(m.Limits.Duplicate, 1e6), Pass, "largest cosine" + m.pairs.how + " with an update before it in the order of nodes"}
 	if i > 0 {
-		f.Value = decimal(most)
-		if f.Outcome == Pass {
-			f.Outcome = over(most, limit, Reject)
-		}
+		f.Value, f.Outcome = decimal(m.pairs.before[i]), over(m.pairs.before[i], limit, Reject)
+	}
+	if m.pairs.same[i] && limit > 0 {
+		f.Outcome, f.Note = Reject, "the same bytes as an update before it in the order of nodes"
 	}
 	return f
 }
@@ -148,7 +94,7 @@ func (m *measured) repeated(i int) Finding {
 	case u.Past == nil:
 		f.Outcome, f.Note = NotRun, "the node's first update in this campaign"
 	default:
-		c := u.Past.Cosine(&m.sketches[i])
+		c := u.Past.Cosine(&m.all[i].sketch)
 		f.Value, f.Outcome = decimal(c), over(c, float64(m.Limits.Duplicate)/1e6, Reject)
 	}
 	return f
@@ -160,7 +106,7 @@ func (m *measured) freeRide(i int) Finding {
 		f.Outcome, f.Note = NotRun, "no round of this campaign has changed anything yet"
 		return f
 	}
-	c := m.Last.Cosine(&m.sketches[i])
+	c := m.Last.Cosine(&m.all[i].sketch)
 	f.Value, f.Outcome = decimal(c), over(c, float64(m.Limits.Duplicate)/1e6, Reject)
 	return f
 }
@@ -171,11 +117,11 @@ func (m *measured) norm(i int) Finding {
 	if few && m.norms[i] > 0 {
 		return f
 	}
-	f = Finding{3, Norm, decimal(m.normZ[i]), threshold(m.Limits.Norm, 1), Pass, "norm " + decimal(m.norms[i]) + ", in deviations from the median " + decimal(median(m.norms))}
+	f = Finding{3, Norm, decimal(m.normZ[i]), threshold(m.Limits.Norm, 1), Pass, "norm " + decimal(m.norms[i]) + ", in deviations from the median " + decimal(m.typical)}
 	switch {
 	case m.norms[i] == 0:
 		f.Note, f.Outcome = "an update of zeros, as nobody sends who has trained", over(1, min(0.5, float64(m.Limits.Norm)), Hold)
-	case median(m.norms) > 0:
+	case m.typical > 0:
 		f.Outcome = over(m.normZ[i], float64(m.Limits.Norm), Clip)
 	}
 	return f
@@ -196,18 +142,19 @@ func (m *measured) layer(i int) Finding {
 
 func (m *measured) row(i int) Finding {
 	f, few := m.few(4, Rows)
-	rows := false
-	for _, l := range m.Layers {
-		rows = rows || l.Cols > 0
-	}
 	switch {
 	case few:
 		return f
-	case !rows:
+	case len(m.rows) == 0:
 		return Finding{4, Rows, "", "", NotRun, "the model has no embedding by name"}
 	}
-	at := m.rowAt[i]
-	return Finding{4, Rows, decimal(m.rowScore[i]), threshold(m.Limits.Rows, 1), over(m.rowScore[i], float64(m.Limits.Rows), Hold), fmt.Sprintf("row %d of %s, the one furthest above the cohort", at.number, m.Layers[at.layer].Name)}
+	most, at := 0.0, row{}
+	for r, z := range m.all[i].rows {
+		if z > most {
+			most, at = z, m.rows[r]
+		}
+	}
+	return Finding{4, Rows, decimal(most), threshold(m.Limits.Rows, 1), over(most, float64(m.Limits.Rows), Hold), fmt.Sprintf("row %d of %s, the one furthest above the cohort", at.number, m.Layers[at.layer].Name)}
 }
 
 // against gives the outcome of a cosine; too far below zero holds an update.
@@ -226,7 +173,7 @@ func (m *measured) direction(i int) Finding {
 	if f, few := m.few(5, Direction); few {
 		return f
 	}
-	c := cosine(m.product[i], m.squares[i], m.middle)
+	c := cosine(m.all[i].product, m.squares[i], m.middle)
 	limit, outcome := m.against(c)
 	return Finding{5, Direction, decimal(c), limit, outcome, "cosine with the median of each coordinate"}
 }
@@ -236,50 +183,37 @@ func (m *measured) course(i int) Finding {
 	if past == nil {
 		return Finding{5, Course, "", "", NotRun, "the node's first update in this campaign"}
 	}
-	c := past.Cosine(&m.sketches[i])
+	c := past.Cosine(&m.all[i].sketch)
 	limit, outcome := m.against(c)
 	return Finding{5, Course, decimal(c), limit, outcome, "cosine of sketches with the node's update before"}
 }
 
-// cluster finds the updates of other members that point almost the same way
+// cluster tells of the updates of other members that point almost the same way
 // (Fung et al. 2020, FoolsGold; Nguyen et al. 2022, FLAME): those that can be
 // reached from this one over pairs above the limit. Where the community says
 // so a cluster counts as one update.
-func (m *measured) cluster(i int) (Finding, int) {
-	limit := float64(m.Limits.Cluster) / 1000
-	n, most := len(m.Updates), math.Inf(-1)
-	for j := range n {
-		if m.Updates[j].Owner != m.Updates[i].Owner {
-			most = max(most, m.between(i, j))
-		}
-	}
+func (m *measured) cluster(i int) Finding {
+	most, size := m.pairs.other[i], m.pairs.size[i]
 	f := Finding{6, Cluster, "", threshold(m.Limits.Cluster, 1000), Pass, "no update of another member"}
 	if math.IsInf(most, -1) {
-		return f, 1
-	}
-	reached, queue := map[int]bool{i: true}, []int{i}
-	for len(queue) > 0 && limit > 0 {
-		k := queue[0]
-		queue = queue[1:]
-		for j := range n {
-			if !reached[j] && m.Updates[j].Owner != m.Updates[k].Owner && m.between(k, j) > limit {
-				reached[j], queue = true, append(queue, j)
-			}
-		}
+		return f
 	}
 	f.Value = decimal(most)
-	f.Note = fmt.Sprintf("largest cosine with an update of another member; its cluster has %d", len(reached))
-	if m.Limits.Divide && len(reached) > 1 {
+	f.Note = fmt.Sprintf("largest cosine%s with an update of another member; its cluster has %d", m.pairs.how, size)
+	if m.Limits.Divide && size > 1 {
 		f.Outcome = DownWeight
 	}
-	return f, len(reached)
+	return f
 }
 
 // score reports Krum's score and decides nothing: the rule does, where the
 // recipe has it.
 func (m *measured) score(i int) Finding {
-	if m.krum == nil {
-		return Finding{7, KrumScore, "", "", NotRun, fmt.Sprintf("%d updates, and Krum's score needs 3", len(m.Updates))}
+	switch n := len(m.Updates); {
+	case n >= 3 && m.krum == nil:
+		return Finding{7, KrumScore, "", "", NotRun, fmt.Sprintf("%d updates, too many of this size to measure the distances between all", n)}
+	case m.krum == nil:
+		return Finding{7, KrumScore, "", "", NotRun, fmt.Sprintf("%d updates, and Krum's score needs 3", n)}
 	}
 	return Finding{7, KrumScore, decimal(m.krum[i]), "", Pass, fmt.Sprintf("Krum’s score with %d hostile, over the median score; reported only", m.byzantine)}
 }
@@ -293,14 +227,10 @@ func (m *measured) sparsity(i int) Finding {
 
 // share is check 12: the cap has already lowered the weight.
 func (m *measured) share(i int) Finding {
-	total := int64(0)
-	for _, u := range m.Updates {
-		total += u.Weight
-	}
 	u := m.Updates[i]
 	f := Finding{12, Share, "", threshold(m.MaxShare, 1000), Pass, fmt.Sprintf("share of the round’s weight; %d examples count for %d", u.Examples, u.Weight)}
-	if total > 0 {
-		f.Value = decimal(float64(u.Weight) / float64(total))
+	if m.total > 0 {
+		f.Value = decimal(float64(u.Weight) / float64(m.total))
 	}
 	if u.Weight < u.Examples {
 		f.Outcome = DownWeight

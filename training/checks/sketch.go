@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"codeberg.org/althing/althing/training/fedavg"
 )
 
 // Places is the number of integers in a sketch: as many as keep the error of a
@@ -64,24 +66,34 @@ func NewSketcher(seed [32]byte) *Sketcher {
 // Add adds times·part, the coordinates of the vector from one on. Sketches are
 // linear: adding a second vector adds it.
 func (s *Sketcher) Add(from int, part []float32, times float64) {
-	for i, v := range part {
-		place := spot(s.key, from+i)
-		s.sum[place&(Places-1)] += float64(times * signed(v, place))
+	var places [1 << 15]uint32 // of a range, found on all processors
+	for at := 0; at < len(part); at += len(places) {
+		v := part[at:min(at+len(places), len(part))]
+		fedavg.Split(len(v), 1<<12, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				places[i] = spot(s.key, from+at+i)
+			}
+		})
+		for i, x := range v {
+			place := places[i]
+			s.sum[place&(Places-1)] += float64(times * signed(x, place))
+		}
 	}
 }
 
 // spot is the place of a coordinate in the lower ten bits and its sign in the
 // highest, by SplitMix64 (Steele, Lea, Flood 2014) at position i.
-func spot(key uint64, i int) uint64 {
+func spot(key uint64, i int) uint32 {
 	z := key + uint64(i+1)*0x9e3779b97f4a7c15
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	z ^= z >> 31
+	return uint32(z)&(Places-1) | uint32(z>>32)&(1<<31)
 }
 
 // signed is v, or −v where the highest bit of place is set.
-func signed(v float32, place uint64) float64 {
-	return float64(math.Float32frombits(math.Float32bits(v) ^ uint32(place>>32)&0x80000000))
+func signed(v float32, place uint32) float64 {
+	return float64(math.Float32frombits(math.Float32bits(v) ^ place&(1<<31)))
 }
 
 // Sketch scales what was added to a length of 2^20.
