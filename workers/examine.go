@@ -12,9 +12,12 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/keys"
@@ -239,7 +242,8 @@ type updates struct {
 }
 
 // gather reads the updates once, into memory or, where they are too many, into
-// a private file.
+// a private file. As many are decrypted at once as there are processors, and as
+// fit into the memory for them.
 func (c *combiner) gather(ctx context.Context) (_ *updates, err error) {
 	n, dim := len(c.in.Updates), c.mean.elements
 	u := &updates{place: make(map[governance.NodeID]int, n)}
@@ -256,26 +260,51 @@ func (c *combiner) gather(ctx context.Context) (_ *updates, err error) {
 				err = errors.Join(err, u.Close())
 			}
 		}()
-	}
-	var change []float32
-	for i, up := range c.in.Updates {
-		if u.file == nil || change == nil {
-			change = make([]float32, dim)
-		}
-		if err := c.read(ctx, up, change, nil); err != nil {
-			return nil, err
-		}
-		u.place[up.Node] = i
-		if u.file == nil {
-			u.rows = append(u.rows, change)
-		} else if _, err := io.Copy(u.file.file, &fileReader{values: change}); err != nil {
-			return nil, err
-		}
-	}
-	if u.file == nil {
+	} else {
+		u.rows = make([][]float32, n)
 		u.Cohort = robust.Memory(u.rows)
 	}
+	norms, failed := make([]float64, n), make([]error, n)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range max(1, min(runtime.GOMAXPROCS(0), n, inMemory/(4*max(1, dim)))) {
+		wait.Go(func() {
+			var change []float32
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if u.file == nil || change == nil {
+					change = make([]float32, dim)
+				}
+				if norms[i], failed[i] = c.take(ctx, u, i, change); failed[i] != nil {
+					next.Store(int64(n)) // what is left need not be read
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for i, up := range c.in.Updates {
+		if failed[i] != nil {
+			return nil, fmt.Errorf("update of node %d: %w", up.Node, failed[i])
+		}
+		u.place[up.Node], c.mean.Norms[up.Node] = i, norms[i]
+	}
 	return u, nil
+}
+
+// take reads one update into its place, through change, and returns its norm.
+func (c *combiner) take(ctx context.Context, u *updates, i int, change []float32) (float64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	got, err := readUpdate(ctx, c.open, c.in, c.in.Updates[i], c.mean.form, change, nil)
+	switch {
+	case err != nil:
+		return 0, err
+	case u.file == nil:
+		u.rows[i] = change
+		return got.norm, nil
+	}
+	_, err = io.Copy(io.NewOffsetWriter(u.file.file, 4*int64(i)*int64(len(change))), &fileReader{values: change})
+	return got.norm, err
 }
 
 // copy sets dst to the update of a node.

@@ -219,26 +219,31 @@ type spool struct {
 // Size is the number of voices and of parameters.
 func (s *spool) Size() (n, dim int) { return s.n, s.dim }
 
-// span is how many parameters of each voice are in memory at once.
+// span is how many parameters of an update are read at once.
 const span = 32 * robust.Block
 
-// Each reads ranges of all voices.
+// Each reads ranges of all voices: span parameters of each, and fewer of more
+// than 256, so that they are 32 MB together.
 func (s *spool) Each(visit func(from int, part [][]float32) error) error {
-	raw := make([]byte, 4*span)
-	part := make([][]float32, s.n)
+	size := min(span, max(1, 8192/max(1, s.n))*robust.Block)
+	part, failed := make([][]float32, s.n), make([]error, s.n)
 	for i := range part {
-		part[i] = make([]float32, min(span, s.dim))
+		part[i] = make([]float32, min(size, s.dim))
 	}
-	for from := 0; from < s.dim; from += span {
-		length := min(span, s.dim-from)
-		for i := range part {
-			part[i] = part[i][:length]
-			if _, err := s.file.ReadAt(raw[:4*length], 4*(int64(i)*int64(s.dim)+int64(from))); err != nil {
-				return err
+	for from := 0; from < s.dim; from += size {
+		length := min(size, s.dim-from)
+		fedavg.Split(s.n, 1, func(lo, hi int) {
+			raw := make([]byte, 4*length)
+			for i := lo; i < hi; i++ {
+				part[i] = part[i][:length]
+				_, failed[i] = s.file.ReadAt(raw, 4*(int64(i)*int64(s.dim)+int64(from)))
+				for j := range part[i] {
+					part[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
+				}
 			}
-			for j := range part[i] {
-				part[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
-			}
+		})
+		if err := errors.Join(failed...); err != nil {
+			return err
 		}
 		if err := visit(from, part); err != nil {
 			return err
