@@ -218,7 +218,7 @@ func TestFindingsAreThePlainOnes(t *testing.T) {
 }
 
 // Where there are too many pairs their sketches are compared, and the findings
-// say so: values within four standard errors, copies and clusters of near
+// say so: values within four standard errors (1 − c²)/32, copies and clusters of near
 // copies found as before.
 func TestSketchesOfTooManyPairs(t *testing.T) {
 	updates := honest(3, 9)
@@ -243,7 +243,7 @@ func TestSketchesOfTooManyPairs(t *testing.T) {
 				_, _ = fmt.Sscan(a.Value, &x)
 				_, _ = fmt.Sscan(b.Value, &y)
 			}
-			if math.Abs(x-y) > 0.125 {
+			if math.Abs(x-y) > 4*(1-y*y)/32+1e-5 { // four standard errors, and integers
 				t.Errorf("%s of update %d: %s by sketches, %s exactly", name, i, a.Value, b.Value)
 			}
 		}
