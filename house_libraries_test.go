@@ -25,7 +25,7 @@ var stores = slices.Concat(governanceStores, trainingStores)
 // powers says who may import a library. A user "handlers/..." includes the
 // packages below. Tests are free.
 var powers = map[string][]string{
-	pgx:                                   with(stores, "governance/pg", "governance/pg/embedded", "governance/audit", "migrations", "workers", "handlers/cli"), // the last two name the pool and River's client
+	pgx:                                   with(stores, "governance/pg", "governance/pg/embedded", "governance/audit", "governance/keys/marks", "migrations", "workers", "handlers/cli"), // the last two name the pool and River's client
 	river:                                 with(stores, "governance/audit", "workers", "migrations", "handlers/cli"),
 	"github.com/go-chi":                   {"handlers/..."},
 	"github.com/a-h/templ":                {"web/...", "handlers/..."},
