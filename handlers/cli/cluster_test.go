@@ -218,6 +218,7 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	})
 	before := c.site.replay(t)
 	c.signal(t, "two", syscall.SIGCONT)
+	eventually(t, "the server that slept answers", func() bool { return c.only("two").visitor(t).get("/healthz").status == http.StatusOK })
 	asta.get("/edit/Help").send("/edit/Help", url.Values{"text": {"# Help\n\nIt woke up."}}).want(http.StatusOK, "woke up")
 	settled := c.only("one").signed(t)
 	eventually(t, "both show the same log", func() bool {
