@@ -2,7 +2,6 @@ package elections_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -426,12 +425,7 @@ func TestActsOfElectionsLeaveNothingWhenTheLastStatementFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const broken = `
-		create function broken() returns trigger language plpgsql as $$ begin raise exception 'disk on fire'; end $$;
-		create trigger broken before insert on audit_entries for each row execute function broken()`
-	if _, err := h.Pool.Exec(t.Context(), broken); err != nil {
-		t.Fatal(err)
-	}
+	h.Break(t)
 	const counts = `select concat((select count(*) from opened_ballots), ' ', (select count(*) from memberships), ' ', (select string_agg(state, ',') from elections), ' ', (select count(*) from polls where state = 'counted'))`
 	count := func() (s string) {
 		if err := h.Pool.QueryRow(t.Context(), counts).Scan(&s); err != nil {
@@ -445,8 +439,5 @@ func TestActsOfElectionsLeaveNothingWhenTheLastStatementFails(t *testing.T) {
 	}
 	if after := count(); after != before {
 		t.Errorf("ballots, memberships, states, counted polls: %s before, %s after", before, after)
-	}
-	if _, err := h.Pool.Exec(context.WithoutCancel(t.Context()), `drop trigger broken on audit_entries`); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -342,12 +342,7 @@ func TestActsLeaveNothingWhenTheEntryFails(t *testing.T) {
 	t.Parallel()
 	b, s := open(t)
 	ids := memberstest.Join(t, b, "Ada", "Grace")
-	const fail = `
-		create function fail() returns trigger language plpgsql as $$ begin raise exception 'disk gone'; end $$;
-		create trigger fail before insert on audit_entries for each row execute function fail()`
-	if _, err := b.Pool.Exec(t.Context(), fail); err != nil {
-		t.Fatal(err)
-	}
+	b.Break(t)
 	const state = `
 		select coalesce((select string_agg(m::text, ' ' order by id) from members m), '')
 		|| coalesce((select string_agg(m::text, ' ' order by member, group_name) from memberships m), '')

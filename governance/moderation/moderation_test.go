@@ -292,12 +292,7 @@ func TestModerationLeavesNothingWhenTheLastStatementFails(t *testing.T) {
 	if _, err := h.cases.Claim(t.Context(), by(h.members[0]), id); err != nil {
 		t.Fatal(err)
 	}
-	const broken = `
-		create function broken() returns trigger language plpgsql as $$ begin raise exception 'disk on fire'; end $$;
-		create trigger broken before insert on audit_entries for each row execute function broken()`
-	if _, err := h.Pool.Exec(t.Context(), broken); err != nil {
-		t.Fatal(err)
-	}
+	h.Break(t)
 	const q = `select concat((select count(*) from flags), ' ', (select count(*) from cases), ' ', (select count(*) from decisions), ' ', (select string_agg(concat(state, holder, claimed_until), ',') from cases))`
 	count := func() (s string) {
 		if err := h.Pool.QueryRow(t.Context(), q).Scan(&s); err != nil {
@@ -320,8 +315,5 @@ func TestModerationLeavesNothingWhenTheLastStatementFails(t *testing.T) {
 		if after := count(); after != before {
 			t.Errorf("%s: %s before, %s after", name, before, after)
 		}
-	}
-	if _, err := h.Pool.Exec(t.Context(), `drop trigger broken on audit_entries`); err != nil {
-		t.Fatal(err)
 	}
 }

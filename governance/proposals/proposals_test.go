@@ -311,12 +311,7 @@ func TestActLeavesNothingWhenItsLastStatementFails(t *testing.T) {
 	id := h.tabled(t, shorter)
 	h.advance(t, id, proposals.Discussion)
 	poll := h.state(t, id).Poll
-	const broken = `
-		create function broken() returns trigger language plpgsql as $$ begin raise exception 'disk on fire'; end $$;
-		create trigger broken before insert on audit_entries for each row execute function broken()`
-	if _, err := h.Pool.Exec(t.Context(), broken); err != nil {
-		t.Fatal(err)
-	}
+	h.Break(t)
 	count := func() string {
 		var n string
 		const q = `select concat((select count(*) from ballots), ' ', (select count(*) from proposals), ' ', (select count(*) from revisions), ' ', (select count(*) from polls where state <> 'open'))`
@@ -344,9 +339,6 @@ func TestActLeavesNothingWhenItsLastStatementFails(t *testing.T) {
 	}
 	if after := count(); after != before {
 		t.Errorf("rows of ballots, proposals, revisions, closed polls: %s before, %s after", before, after)
-	}
-	if _, err := h.Pool.Exec(t.Context(), `drop trigger broken on audit_entries`); err != nil {
-		t.Fatal(err)
 	}
 }
 

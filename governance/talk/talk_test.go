@@ -193,12 +193,7 @@ func TestTalkLeavesNothingWhenTheLastStatementFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := h.find(t, "one")
-	const broken = `
-		create function broken() returns trigger language plpgsql as $$ begin raise exception 'disk on fire'; end $$;
-		create trigger broken before insert on audit_entries for each row execute function broken()`
-	if _, err := h.Pool.Exec(t.Context(), broken); err != nil {
-		t.Fatal(err)
-	}
+	h.Break(t)
 	for name, act := range map[string]func() (audit.Receipt, error){
 		"start": func() (audit.Receipt, error) {
 			return h.talk.Start(t.Context(), by(h.members[1]), h.on, "x", text("x"))
@@ -213,8 +208,5 @@ func TestTalkLeavesNothingWhenTheLastStatementFails(t *testing.T) {
 	var n int
 	if err := h.Pool.QueryRow(t.Context(), q).Scan(&n); err != nil || n != 2 {
 		t.Errorf("%d rows, %v; want the first thread and its comment", n, err)
-	}
-	if _, err := h.Pool.Exec(t.Context(), `drop trigger broken on audit_entries`); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -75,6 +75,17 @@ func (b *Bench) Sequence(ctx context.Context) error {
 	}
 }
 
+// Break makes the last statement of every later act fail: its entry.
+func (b *Bench) Break(t testing.TB) {
+	t.Helper()
+	const broken = `
+		create function broken() returns trigger language plpgsql as $$ begin raise exception 'disk on fire'; end $$;
+		create trigger broken before insert on audit_entries for each row execute function broken()`
+	if _, err := b.Pool.Exec(t.Context(), broken); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Offset is how far the bench's clock is ahead of the database's.
 func (b *Bench) Offset() time.Duration {
 	b.mu.Lock()
