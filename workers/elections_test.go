@@ -45,11 +45,10 @@ func due(t *testing.T, b *audittest.Bench, events <-chan *river.Event, kind stri
 	}
 }
 
-// TestJobsCarryAnElectionToItsEnd lets a client work every job of an election,
-// each too early and a second time as well.
-func TestJobsCarryAnElectionToItsEnd(t *testing.T) {
-	t.Parallel()
-	b := audittest.New(t)
+// called is an election of moderators that a first member of eleven called and
+// stands in.
+func called(t *testing.T, b *audittest.Bench) (*elections.Elections, *age.X25519Identity, []governance.MemberID, governance.ElectionID) {
+	t.Helper()
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +70,15 @@ func TestJobsCarryAnElectionToItsEnd(t *testing.T) {
 	if _, err := store.Stand(t.Context(), governance.Actor{Member: people[0]}, id, "I would read every case."); err != nil {
 		t.Fatal(err)
 	}
+	return store, key, people, id
+}
+
+// TestJobsCarryAnElectionToItsEnd lets a client work every job of an election,
+// each too early and a second time as well.
+func TestJobsCarryAnElectionToItsEnd(t *testing.T) {
+	t.Parallel()
+	b := audittest.New(t)
+	store, key, people, id := called(t, b)
 	client, err := NewClient(b.Pool, slog.New(slog.DiscardHandler), Elections(store, key))
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package workers
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,9 +12,6 @@ import (
 	"codeberg.org/althing/althing/governance/accounts"
 	"codeberg.org/althing/althing/governance/audit/audittest"
 	"codeberg.org/althing/althing/governance/elections"
-	"codeberg.org/althing/althing/governance/members"
-	"codeberg.org/althing/althing/governance/members/memberstest"
-	"filippo.io/age"
 	"github.com/riverqueue/river"
 )
 
@@ -47,27 +43,7 @@ func TestDailyIsOncePerDay(t *testing.T) {
 func TestPeriodicJobsDoTheirWork(t *testing.T) {
 	t.Parallel()
 	b := audittest.New(t)
-	key, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	office, err := elections.New(b.Trail, b.Pool, key.Recipient().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := make([]string, 11)
-	for i := range names {
-		names[i] = fmt.Sprintf("Voter %d", 100+i)
-	}
-	people := memberstest.Join(t, b, names...)
-	r, err := office.Call(t.Context(), governance.Actor{Member: people[0]}, members.Moderators)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id := governance.ElectionID(r.Subject.ID())
-	if _, err := office.Stand(t.Context(), governance.Actor{Member: people[0]}, id, "I would read every case."); err != nil {
-		t.Fatal(err)
-	}
+	office, key, people, id := called(t, b)
 	b.Travel(8 * 24 * time.Hour)
 	if _, err := office.Advance(t.Context(), governance.Job("advance-election"), id, elections.Nomination); err != nil {
 		t.Fatal(err)
