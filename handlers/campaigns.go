@@ -141,7 +141,8 @@ func (s *Site) readFigures(ctx context.Context, v *campaignView) (err error) {
 func (s *Site) lastChecks(ctx context.Context, list []rounds.Round) ([]rounds.Check, error) {
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].EvaluatingAt != nil {
-			return s.Rounds.Checks(ctx, list[i].ID)
+			found, _, err := s.checksOf(ctx, list[i].ID)
+			return found, err
 		}
 	}
 	return nil, nil

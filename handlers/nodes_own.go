@@ -27,8 +27,12 @@ func (s *Site) showNodeForm(r *http.Request, name ui.Input, op string, status in
 	if err != nil {
 		return answer{}, err
 	}
+	public, err := s.publicData(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
 	return answer{status: status, page: pages.NodeNew(pages.NodeNewPage{
-		Chrome: chrome, Action: href.NodeNew(), Name: name, Operation: op, Strata: made, Leaves: whatLeaves(),
+		Chrome: chrome, Action: href.NodeNew(), Name: name, Operation: op, Strata: made, Public: public, Leaves: whatLeaves(),
 	})}, nil
 }
 
@@ -59,7 +63,11 @@ func (s *Site) showToken(r *http.Request, issued nodeapi.Issued) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	return show(pages.NodeNew(pages.NodeNewPage{Chrome: chrome, Leaves: whatLeaves(), Token: &pages.NodeToken{
+	public, err := s.publicData(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	return show(pages.NodeNew(pages.NodeNewPage{Chrome: chrome, Public: public, Leaves: whatLeaves(), Token: &pages.NodeToken{
 		Node: n.Name, NodeURL: href.Node(int64(n.ID)), Token: issued.Text, Expires: moment(issued.Expires), Command: joinCommands(origin(r)),
 		Install: ui.Cat(ui.Plain("The program is one file, the same as the server’s: "), ui.Link("how to get it", href.Page("Help:Install")), ui.Plain(".")),
 	}})), nil

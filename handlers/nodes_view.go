@@ -28,13 +28,14 @@ func whatLeaves() pages.Leaves {
 			"in each round, an update: how your training changed the weights, as many numbers as the model has",
 			"on how many examples, tokens and steps it was trained, how long that took, which engine computed it, and, where the recipe chooses nodes by it, the loss of each step",
 			"losses on your validation text: sums over at least 20 records",
-			"the root of your manifest (a hash) and its counts: records, bytes, tokens, how many were set aside or held back",
+			"the root of your manifest (a hash) and its counts: records, bytes, tokens, how many were set aside or held back; and that all of your text is public, if you declare it",
 			"what your text is made of, in rounded counts of at least 20 records: languages, kinds of text, classes of licences; the class of the machine, and a region if you name one",
+			"only if you declare all of your text public: in campaigns on public data, the texts that a round was trained on, for a spot check, in which a node of another member trains your update again; the platform removes them when it is over. And of an update that your node trained again for another: the digest of what came out",
 			"if your own records are to be forgotten: figures of what the model remembers of records planted for that",
 			"processor, memory, kernel and version of the program, how long a small request takes, and your address on the network, as with any website",
 		},
 		Never: []string{
-			"your text, or any part of it", "names of files and folders", "which records were held back, only how many",
+			"your text, or any part of it, unless you declare all of it public", "names of files and folders", "which records were held back, only how many",
 			"anything at all while the program does not run",
 		},
 		Caution: ui.Plain("An update can reveal parts of the text it was trained on; research on gradient inversion shows how. So it is stored encrypted to a key of its contributor, read only to compute the sum of the round and by auditors whom a decision names, and destroying the key forgets it, in backups too. Only a campaign on public data publishes updates, and a node takes part in one only where its owner ran it with --public."),
@@ -200,12 +201,17 @@ func (v nodeView) infobox() ui.Infobox {
 	box := ui.Infobox{Caption: v.Name, Groups: []ui.FactGroup{{Facts: facts}, {Title: "Reports", Facts: []ui.Fact{
 		{Label: "Taken", Value: ui.Plain(ui.Count(v.Accepted))}, {Label: "Too late", Value: ui.Plain(ui.Count(v.Late))},
 		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))}, {Label: "Valid in a row", Value: ui.Plain(ui.Count(v.Valid))},
+		{Label: "Confirmed in a row", Value: ui.Plain(ui.Count(v.Confirmed))},
 	}}}}
 	if m := v.manifest; !m.Root.IsZero() {
+		public := "not declared"
+		if m.Public {
+			public = "all of it, its owner declares"
+		}
 		box.Groups = append(box.Groups, ui.FactGroup{Title: "What it holds", Facts: []ui.Fact{
 			{Label: "Records", Value: ui.Plain(ui.Count(m.Records))}, {Label: "Tokens to train on", Value: ui.Plain(ui.Count(m.Tokens))},
 			{Label: "Kept for validation", Value: ui.Plain(ui.Count(m.Validation))}, {Label: "Reserved twins", Value: ui.Plain(ui.Count(m.Twins))},
-			{Label: "Held back", Value: ui.Plain(ui.Count(m.Suppressed))}, {Label: "Manifest", Value: ui.Digest(shortDigest(m.Root.Hex()))},
+			{Label: "Held back", Value: ui.Plain(ui.Count(m.Suppressed))}, {Label: "Public text", Value: ui.Plain(public)}, {Label: "Manifest", Value: ui.Digest(shortDigest(m.Root.Hex()))},
 		}})
 	}
 	if len(v.strata) > 0 {

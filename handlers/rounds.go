@@ -29,10 +29,10 @@ func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if v.draws, err = s.Rounds.Draws(r.Context(), v.ID); err != nil {
 		return answer{}, err
 	}
-	if v.found, err = s.Rounds.Checks(r.Context(), v.ID); err != nil {
+	if v.found, v.spots, err = s.checksOf(r.Context(), v.ID); err != nil {
 		return answer{}, err
 	}
-	if v.names, err = s.namesOf(r.Context(), v.changes, slices.Concat(partRefs(v.nodes), drawRefs(v.draws), []governance.Ref{proposalRef(v.campaign.Proposal)})...); err != nil {
+	if v.names, err = s.namesOf(r.Context(), v.changes, slices.Concat(partRefs(v.nodes), drawRefs(v.draws), spotRefs(v.spots), []governance.Ref{proposalRef(v.campaign.Proposal)})...); err != nil {
 		return answer{}, err
 	}
 	v.site = origin(r)

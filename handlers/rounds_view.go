@@ -138,6 +138,7 @@ type roundView struct {
 	updates  []rounds.Update
 	draws    []rounds.Drawn
 	found    []rounds.Check
+	spots    []rounds.Spot
 	changes  []audit.Change
 	names    map[governance.Ref]string
 	site     string
@@ -153,7 +154,7 @@ func (v roundView) page() pages.RoundPage {
 	if len(v.updates) > 0 {
 		p.Checks, p.ChecksOf = v.checks(), fmt.Sprintf("%d updates", len(v.updates))
 	}
-	p.Found, p.Values = checkSums(v.found, v.names), checkValues(v.found, v.names)
+	p.Found, p.Values, p.Spots = checkSums(v.found, v.names), checkValues(v.found, v.names), spotRows(v.spots, v.names)
 	switch {
 	case v.Records > 0:
 		p.EvalNote = fmt.Sprintf("Members measured on %s validation records of their own; only the sums are known here.", ui.Count(v.Records))

@@ -27,6 +27,10 @@ func strata() pages.Strata {
 	}
 }
 
+func publicData() pages.PublicData {
+	return pages.PublicData{Command: "althing node run --public --text FOLDER", Nodes: "12 nodes declare that now.", Running: []ui.Rich{ui.Link("Campaign 7", href.Campaign(7)), ui.Link("Campaign 9", href.Campaign(9))}}
+}
+
 func machines() []Entry {
 	mine := frame("My nodes")
 	mine.Section = href.Nodes()
@@ -50,7 +54,7 @@ func machines() []Entry {
 			Strata: pages.Strata{Met: true, Groups: strata().Groups}, Pager: ui.Pager{Older: href.AllNodes() + "?after=4", Label: "nodes"},
 		})},
 		{"node-new", pages.NodeNew(pages.NodeNewPage{
-			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(), Strata: strata(),
+			Chrome: frame("New node"), Action: href.NodeNew(), Operation: op, Leaves: leaves(), Strata: strata(), Public: publicData(),
 			Name: ui.Input{Value: "kitchen-laptop", Problem: "You already have a node with the name kitchen-laptop. Choose another name."},
 		})},
 		{"node-token", pages.NodeNew(pages.NodeNewPage{

@@ -166,7 +166,7 @@ func round() pages.RoundPage {
 		Draws: draws(), Found: found(), Values: []ui.Row{
 			{Cells: []ui.Cell{{Text: ui.Link("nuuk-lib", href.Node(7))}, {Text: say("3. Length, in deviations from the cohort")}, {Text: say("4.5")}, {Text: say("3")}, {Chip: ui.Chip{Text: "clipped", Kind: "warning"}}, {Text: say("median 0.93")}}},
 		},
-		Aggregation: []ui.Fact{
+		Spots: spots(), Aggregation: []ui.Fact{
 			factOf("Combined by", ui.Cat(ui.Link("Multi-Krum", href.Glossary("multikrum")), say(", withstanding 4 hostile members"))), fact("Counted", "14 of 16 updates, together for 20,480 examples; 3 counted for less than they had"),
 			factOf("Believed", ui.Cat(ui.Link("oslo-ws-2", href.Node(5)), say(", "), ui.Link("nuuk-lib", href.Node(7)))), factOf("Each clipped to", ui.Cat(say("norm 0.931 ("), ui.Link("Norm clipping", href.Glossary("clipping")), say(")"))),
 			factOf("Bytes of the updates", ui.Cat(say("13.44 MB sent of 52.80 MB (25 %), as "), ui.Link("int8 blocks", href.Glossary("int8")))),
@@ -176,6 +176,21 @@ func round() pages.RoundPage {
 		Verify:  "althing verify log https://skald.example",
 		Public:  true, Recompute: "althing verify round --id 130 https://skald.example",
 		Changes: []ui.Change{act("2026-11-19T01:58Z", "01:58", "Training", 48101, say("Round 130 published: 1.329 bits per byte (−0.002)"))},
+	}
+}
+
+// spots are one of each kind: confirmed, not confirmed, settled, not run, waiting.
+func spots() []ui.Row {
+	row := func(node ui.Rich, digest string, by ui.Rich, outcome ui.Chip, why string) ui.Row {
+		return ui.Row{Cells: []ui.Cell{{Text: node}, {Text: ui.Digest(digest)}, {Text: by}, {Chip: outcome}, {Text: say(why)}}}
+	}
+	oslo, nuuk, sandur := ui.Link("oslo-ws-2", href.Node(5)), ui.Link("nuuk-lib", href.Node(7)), ui.Link("sandur-1", href.Node(4))
+	return []ui.Row{
+		row(oslo, "sha256:ade9…be96", ui.Cat(nuuk, say(" got the same")), good("confirmed"), "the replay gave the same bytes"),
+		row(nuuk, "sha256:2edd…1fe0", ui.Cat(sandur, say(" got "), ui.Digest("sha256:95ac…e1fe"), say("; "), oslo, say(" got "), ui.Digest("sha256:95ac…e1fe")), bad("not confirmed"), "two of three agree: both replays gave the same update, and it is another one"),
+		row(sandur, "sha256:8cc9…bec7", ui.Cat(nuuk, say(" got "), ui.Digest("sha256:0d31…77aa"), say("; "), oslo, say(" got the same")), good("confirmed"), "two of three agree: the first replay gave another update, the second this one"),
+		row(ui.Link("kautokeino", href.Node(9)), "sha256:41f0…c3d2", say("–"), ui.Chip{Text: "not run"}, "no node of another member is there that declares its text public and could train it again"),
+		row(ui.Link("bergen-lab", href.Node(11)), "sha256:77b1…09ce", ui.Cat(oslo, say(" is asked")), ui.Chip{Text: "is trained again", Kind: "warning"}, "another node has until 19 Nov 2026, 12:40 UTC to train it again"),
 	}
 }
 

@@ -144,7 +144,7 @@ func runCommand(ctx context.Context, flags *flag.FlagSet, args []string, t Termi
 	flags.Int64Var(&limits.Megabytes, "megabytes", 0, "of models, at most; 0 is 4096")
 	flags.StringVar(&limits.Trainer, "trainer", TrainerAuto, "what trains: builtin, torch, or auto for the faster of the two")
 	flags.Int64Var(&limits.Memory, "memory", 0, "megabytes of memory for torch, at most; 0 is no limit")
-	flags.BoolVar(&limits.Public, "public", false, "all text here is public already: take part in campaigns that publish what this node sends")
+	flags.BoolVar(&limits.Public, "public", false, "all text here is public already: take part in campaigns that publish what this node sends, hand over its texts when an update is checked, and train updates of others again")
 	if err := parse(flags, args); err != nil {
 		return err
 	}

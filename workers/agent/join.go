@@ -69,7 +69,7 @@ func Join(ctx context.Context, o JoinOptions) (err error) {
 		return err
 	}
 	fmt.Fprintf(o.Out, "Joined %s as node %d, “%s”. Start it with “node run”.\n", address, s.Identity.Node, printable(s.Identity.Name))
-	fmt.Fprintln(o.Out, "Is all your text public anyway? Then “node run --public” also lets it take part in campaigns that publish what nodes send.")
+	fmt.Fprintln(o.Out, "Is all your text public anyway? Then “node run --public” also lets it take part in campaigns that publish what nodes send, and in which nodes hand each other their texts to check updates.")
 	return nil
 }
 
