@@ -117,7 +117,7 @@ func (r *runner) measurer(ctx context.Context, m *llama.Model, tokens int) (*sco
 	if err != nil {
 		return nil, err
 	}
-	s := &scorer{context: own.context, most: externalPass}
+	s := &scorer{context: own.context, most: externalPass, filled: externalPass}
 	s.losses = func(ctx context.Context, inputs, targets []int32, time int) ([]float32, error) {
 		if r.engines.torch == nil { // it failed before
 			return own.losses(ctx, inputs, targets, time)

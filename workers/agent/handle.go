@@ -221,6 +221,8 @@ func (r *runner) do(ctx context.Context, a protocol.Assignment) (protocol.Report
 		return r.suppress(a)
 	case protocol.Share:
 		return r.share(ctx, a)
+	case protocol.Evaluate:
+		return r.evaluate(ctx, a)
 	}
 	m, err := r.model(ctx, a)
 	if err != nil {
@@ -235,8 +237,6 @@ func (r *runner) do(ctx context.Context, a protocol.Assignment) (protocol.Report
 		return report, err
 	case protocol.Replay, protocol.Settle:
 		return r.replay(ctx, a, m)
-	case protocol.Evaluate:
-		return r.evaluate(ctx, a, m)
 	default:
 		return r.probe(ctx, a, m)
 	}

@@ -19,6 +19,7 @@ type scorer struct {
 	losses  func(ctx context.Context, inputs, targets []int32, time int) ([]float32, error)
 	context int
 	most    int // tokens of one call
+	filled  int // how many of them may be there only to make pieces equally long
 }
 
 // newScorer computes by the builtin engine.
@@ -26,25 +27,16 @@ func newScorer(m *llama.Model, threads int) *scorer {
 	e := llama.NewEvaluator(m, threads)
 	return &scorer{func(_ context.Context, inputs, targets []int32, time int) ([]float32, error) {
 		return e.NLL(inputs, targets, time)
-	}, m.Config.Context, passTokens}
+	}, m.Config.Context, passTokens, passFilled}
 }
 
 // passTokens is how many tokens go through the model at once: every pass lays
-// its weights out anew, which costs as much as some hundred tokens. Of them at
-// most mostFilled are there only to make pieces equally long.
+// its weights out anew, which costs as much as some hundred tokens: passFilled
+// are filled in before another pass is begun for shorter pieces.
 const (
 	passTokens = 4096
-	mostFilled = 256
+	passFilled = 256
 )
-
-// nll returns the loss of one text, as nlls does.
-func (s *scorer) nll(ctx context.Context, text []byte) (float64, error) {
-	sums, err := s.nlls(ctx, [][]byte{text})
-	if err != nil {
-		return 0, err
-	}
-	return sums[0], nil
-}
 
 // nlls returns the loss of each text in nats, each token predicted from those
 // before it, the first from the end mark. A text longer than the context is
@@ -54,19 +46,20 @@ func (s *scorer) nll(ctx context.Context, text []byte) (float64, error) {
 func (s *scorer) nlls(ctx context.Context, texts [][]byte) ([]float64, error) {
 	sums := make([]float64, len(texts))
 	var window []piece
-	tokens := 0
+	longest := 0
 	for i, text := range texts {
 		targets := tokenizer.Encode(string(text))
 		inputs := append([]int32{tokenizer.EndOfText}, targets...)
 		for at := 0; at < len(targets); at += s.context {
 			n := min(s.context, len(targets)-at)
-			window, tokens = append(window, piece{text: i, inputs: inputs[at : at+n], targets: targets[at : at+n]}), tokens+n
-		}
-		if tokens >= sortedPasses*s.most {
-			if err := s.score(ctx, window, sums); err != nil {
-				return nil, err
+			if (len(window)+1)*max(longest, n) > max(s.most, windowTokens) {
+				if err := s.score(ctx, window, sums); err != nil {
+					return nil, err
+				}
+				window, longest = window[:0], 0
 			}
-			window, tokens = window[:0], 0
+			window = append(window, piece{text: i, inputs: inputs[at : at+n], targets: targets[at : at+n]})
+			longest = max(longest, n)
 		}
 	}
 	if err := s.score(ctx, window, sums); err != nil {
@@ -87,9 +80,9 @@ type piece struct {
 	losses          []float32
 }
 
-// sortedPasses is for how many passes pieces are gathered before they are put
-// in order, which bounds the memory that they take.
-const sortedPasses = 32
+// windowTokens is how much is gathered before pieces are put in order, which
+// bounds the memory that they take.
+const windowTokens = 32 * passTokens
 
 // score adds the losses of pieces to the sums of their texts. Pieces of about
 // one length go through the model together, so that little is filled up; the
@@ -104,7 +97,7 @@ func (s *scorer) score(ctx context.Context, pieces []piece, sums []float64) erro
 		longest := len(order[0].inputs)
 		n, filled := 1, 0
 		for n < len(order) && (n+1)*longest <= s.most {
-			if filled += longest - len(order[n].inputs); filled > mostFilled {
+			if filled += longest - len(order[n].inputs); filled > s.filled {
 				break
 			}
 			n++
@@ -160,7 +153,7 @@ func (s *scorer) perToken(ctx context.Context, records []localdata.Record) ([]fl
 // evaluate measures the base on the records that are never trained on. Only
 // sums leave, over at least protocol.MinRecords records. Each record counts
 // once, by its mean loss per token in nats.
-func (r *runner) evaluate(ctx context.Context, a protocol.Assignment, m *loaded) (protocol.Report, error) {
+func (r *runner) evaluate(ctx context.Context, a protocol.Assignment) (protocol.Report, error) {
 	records := r.text.Of(localdata.Validate)
 	if len(records) < protocol.MinRecords {
 		return protocol.Report{}, refuse("this node has %d validation records; sums over fewer than %d would tell too much of each", len(records), protocol.MinRecords)
@@ -175,6 +168,10 @@ func (r *runner) evaluate(ctx context.Context, a protocol.Assignment, m *loaded)
 	if report, ok := r.before[of]; ok {
 		r.say("loss %.4f nats per token over %d records, as measured before", report.Loss.Sum/float64(len(records)), len(records))
 		return report, nil
+	}
+	m, err := r.model(ctx, a)
+	if err != nil {
+		return protocol.Report{}, err
 	}
 	s, err := r.measurer(ctx, m.Model, tokens)
 	if err != nil {

@@ -65,10 +65,11 @@ func TestTextsTogetherLoseTheSame(t *testing.T) {
 	}
 	alone := make([]float64, len(texts))
 	for i, text := range texts {
-		var err error
-		if alone[i], err = newScorer(m, 1).nll(t.Context(), text); err != nil {
+		sums, err := newScorer(m, 1).nlls(t.Context(), [][]byte{text})
+		if err != nil {
 			t.Fatal(err)
 		}
+		alone[i] = sums[0]
 	}
 	for _, most := range []int{1, 3 * m.Config.Context, passTokens} {
 		s := newScorer(m, 2)

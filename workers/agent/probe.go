@@ -85,18 +85,8 @@ func (r *runner) probe(ctx context.Context, a protocol.Assignment, m *loaded) (p
 		}
 		p.Ranks = append(p.Ranks, rank)
 	}
-	for _, pair := range planted.Pairs {
-		trained, err1 := s.nll(ctx, []byte(pair.Trained))
-		other, err2 := s.nll(ctx, []byte(pair.Other))
-		if err1 != nil || err2 != nil {
-			return protocol.Report{}, fmt.Errorf("score a pair: %w", firstError(err1, err2))
-		}
-		if trained != other { // a tie tells nothing
-			p.Pairs++
-		}
-		if trained < other {
-			p.Watermark++
-		}
+	if err := s.pairs(ctx, planted, p); err != nil {
+		return protocol.Report{}, err
 	}
 	if err := s.membership(ctx, r.text.Corpus, p); err != nil {
 		return protocol.Report{}, err
@@ -114,10 +104,24 @@ func (r *runner) probe(ctx context.Context, a protocol.Assignment, m *loaded) (p
 	return protocol.Report{Manifest: r.text.summary.Root, Probes: p}, nil
 }
 
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
+// pairs counts the pairs of which the one that was trained on has the lower
+// loss. A tie tells nothing.
+func (s *scorer) pairs(ctx context.Context, planted Probes, p *protocol.Probes) error {
+	texts := make([][]byte, 0, 2*len(planted.Pairs))
+	for _, pair := range planted.Pairs {
+		texts = append(texts, []byte(pair.Trained), []byte(pair.Other))
+	}
+	losses, err := s.nlls(ctx, texts)
+	if err != nil {
+		return fmt.Errorf("score pairs: %w", err)
+	}
+	for i := 0; i < len(losses); i += 2 {
+		trained, other := losses[i], losses[i+1]
+		if trained != other {
+			p.Pairs++
+		}
+		if trained < other {
+			p.Watermark++
 		}
 	}
 	return nil
