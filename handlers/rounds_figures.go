@@ -44,15 +44,19 @@ func drawRefs(draws []rounds.Drawn) []governance.Ref {
 	return refs
 }
 
-// work says how much a node did for its update and with which engine.
+// work says how much a node did for its update, and with which engine where
+// that is not the built-in one.
 func work(u rounds.Update, p rounds.Participation) ui.Rich {
 	engine := protocol.Builtin
 	var report protocol.Report
 	if json.Unmarshal([]byte(p.Report), &report) == nil && !report.Exact() {
 		engine = report.Trainer
 	}
-	if u.Steps == 0 {
+	switch {
+	case u.Steps == 0:
 		return ui.Plain(engine)
+	case engine == protocol.Builtin:
+		return ui.Plain(ui.Count(u.Steps) + " steps")
 	}
 	return ui.Plain(fmt.Sprintf("%s steps, %s", ui.Count(u.Steps), engine))
 }

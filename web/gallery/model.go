@@ -19,7 +19,7 @@ func lineage() []pages.VersionLine {
 
 // family is the lineage of the design: one campaign, what it made, and the
 // replay of it without somebody's text.
-func family() plot.TreeOf {
+func family(here string) plot.TreeOf {
 	taken := func(texts ...string) []plot.Step {
 		var steps []plot.Step
 		for _, t := range texts {
@@ -34,7 +34,7 @@ func family() plot.TreeOf {
 			{Name: "Seed", From: -1, Lines: []string{"imported at the founding", "kept"}},
 			{Name: "Skald 1.0", From: 0, Lines: []string{"campaign 3, rounds 1–70", "kept"}, Steps: taken("rounds 1–70")},
 			{Name: "Skald 1.2", From: 1, Kind: "gone", Lines: []string{"campaign 4, rounds 1–48", "withdrawn"}, Steps: append(taken("rounds 1–24"), plot.Step{Text: "round 25: rejected", Refused: "cross"}, plot.Step{Text: "rounds 25–48"})},
-			{Name: "Skald 1.3", From: 2, Aside: true, After: 1, Words: "case 5: again from round 25", Kind: "now", Lines: []string{"campaign 6, rounds 25–48", "in use; this page"}, Steps: taken("rounds 25–48")},
+			{Name: "Skald 1.3", From: 2, Aside: true, After: 1, Words: "case 5: again from round 25", Kind: "now", Lines: []string{"campaign 6, rounds 25–48", "in use" + here}, Steps: taken("rounds 25–48")},
 			{Name: "Campaign 5", From: 2, Kind: "gone", Lines: []string{"rounds 1–2", "stopped, no version"}, Steps: []plot.Step{{Text: "round 1"}, {Text: "round 2: abandoned", Refused: "ring"}}},
 			{Name: "Campaign 7", From: 3, Kind: "next", Lines: []string{"rounds 1–13", "running"}, Steps: append(taken("rounds 1–6"), plot.Step{Text: "round 7: rejected", Refused: "cross"}, plot.Step{Text: "rounds 7–12"})},
 		},
@@ -56,7 +56,7 @@ func versions() []Entry {
 	}
 	clauses := ui.Options{ID: "clause", Label: "What it is about", Items: []ui.Option{{Value: "3.1", Label: "personal data"}, {Value: "2.4", Label: "works of others"}, {Value: "4.2", Label: "harassment"}, {Value: "other", Label: "something else"}}}
 	return []Entry{
-		{"versions", pages.Versions(pages.VersionsPage{Chrome: list, Versions: lineage(), Lineage: family()})},
+		{"versions", pages.Versions(pages.VersionsPage{Chrome: list, Versions: lineage(), Lineage: family("")})},
 		{"versions-empty", pages.Versions(pages.VersionsPage{Chrome: fresh})},
 		{"version", pages.Version(card())},
 		{"version-new", pages.Version(pages.VersionPage{Chrome: frame("Skald 0.5"), HTML: "<p>The first version.</p>", Infobox: ui.Infobox{Caption: "Skald 0.5"}, Versions: lineage()[3:], Use: say("Nobody has measured it yet."), Digests: []ui.Fact{digestFact("Weights", "sha256:0f8a07c1…327b")}})},
@@ -84,7 +84,7 @@ func card() pages.VersionPage {
 		}},
 		HTML:     "<p><b>Skald</b> is a small language model for Icelandic, Faroese, Norwegian Nynorsk, Northern Sámi and Kalaallisut. It continues text. It was trained by members on their own machines.</p><p>It is not meant for facts, advice on health or law, or for speaking in the name of a person.</p>",
 		Warning:  ui.Cat(ui.Bold("A vote may withdraw this version. "), ui.Link("Proposal 212", href.Proposal(212)), say(" would unlearn 1,953 pieces and replace Skald 1.3.")),
-		Versions: lineage(), Lineage: family(),
+		Versions: lineage(), Lineage: family("; this page"),
 		Removed: []ui.Row{cells(ui.Link("5: Kvívík parish letters", href.Certificate(5)), "846 pieces", "6 August 2026")},
 		Use:     ui.Cat(say("Get the "), ui.Link("weights", href.VersionWeights(13)), say(", the "), ui.Link("tokenizer", href.VersionTokenizer(13)), say(" or run it offline: "), ui.Code("althing node complete"), say(".")),
 		Digests: []ui.Fact{digestFact("Weights", "sha256:7f63aa22f1e6bb1d79a5e55f0d6eda2c8eadfbeb50cd9a2d4ce3f7cfce8f7426"), digestFact("Tokenizer", "sha256:1c54f0f2a6b7fbb28d4b8d2a1f5b7c4a7a0c3a2f1b3d0e9c8b7a6f5e4d3c2b1a")},

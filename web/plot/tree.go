@@ -39,12 +39,13 @@ type Step struct {
 
 // What a tree is measured in.
 const (
-	boxWide, boxHead, boxLine = 176.0, 24.0, 15.0
-	treePitch, treeEdge       = 196.0, 4.0
+	boxWide, boxHead, boxLine = 180.0, 24.0, 15.0
+	treePitch, treeEdge       = 204.0, 4.0
+	trunk                     = 22.0 // from the left of a box to the line that leads to it: words stand right of it
 	stepTall, turnTall        = 16.0, 22.0
 	lineHead, lineFoot        = 14.0, 12.0
-	treeZoom                  = 1.15 // CSS pixels of a unit, as in other figures
-	mostNames                 = 27   // letters that fit a box
+	treeZoom                  = 1.15   // CSS pixels of a unit, as in other figures
+	mostNames, mostWords      = 27, 30 // letters that fit a box and the space beside a line
 )
 
 // Tree draws the figure in its natural size; the page lets it scroll in its
@@ -70,7 +71,7 @@ func Tree(f TreeOf) templ.Component {
 	if len(f.Boxes) == 0 {
 		return templ.NopComponent
 	}
-	wide, tall := float64(t.column+1)*treePitch-(treePitch-boxWide)+2*treeEdge, t.tall+treeEdge
+	wide, tall := float64(t.column+1)*treePitch+treeEdge, t.tall+treeEdge
 	var c canvas
 	id := html.EscapeString(f.ID)
 	c.add(`<svg class="tree" width="%s" height="%s" viewBox="0 0 %s %s" role="img" aria-labelledby="%s-ti %s-de">`,
@@ -104,11 +105,13 @@ type place struct {
 	top            float64   // of the box
 	steps          []float64 // height of each mark
 	turned, worded float64   // height at which the line was left, and of the words there
+	living         float64   // height down to which something that is not gone has its line from this one
 }
 
 func (b Box) tall() float64 { return boxHead + boxLine*float64(len(b.Lines)) }
 
-func middle(column int) float64 { return treeEdge + float64(column)*treePitch + boxWide/2 }
+// trunkOf is where the lines to the boxes of a column are.
+func trunkOf(column int) float64 { return treeEdge + float64(column)*treePitch + trunk }
 
 // below puts a box into a column under y, with all that descends from it.
 func (t *tree) below(i, column int, y float64) {
@@ -123,9 +126,12 @@ func (t *tree) below(i, column int, y float64) {
 			}
 			q := &t.placed[j]
 			q.worded, q.turned = y+9, y+turnTall-8
-			q.fromX, q.fromY = middle(column), q.turned
+			q.fromX, q.fromY = trunkOf(column), q.turned
 			y += turnTall
 			leave = append(leave, j)
+			if t.boxes[j].Kind != "gone" {
+				p.living = q.turned
+			}
 		}
 	}
 	if root {
@@ -133,7 +139,7 @@ func (t *tree) below(i, column int, y float64) {
 	} else {
 		y += lineHead
 		if !b.Aside && t.kids[b.From][0] == i { // straight on, and its sisters leave its line
-			p.fromX, p.fromY = middle(column), y-lineHead
+			p.fromX, p.fromY = trunkOf(column), y-lineHead
 			at(0, t.kids[b.From][1:])
 		}
 		for k := range b.Steps {
@@ -163,14 +169,18 @@ func (t *tree) line(c *canvas, i int) {
 	if p.fromY < 0 {
 		return
 	}
-	class := "p-edge"
-	if b.Kind == "gone" {
-		class += " p-edge--gone"
+	x := trunkOf(p.column)
+	switch {
+	case b.Kind != "gone":
+		c.add(`<path class="p-edge" d="M%s %sH%sV%s"></path>`, num(p.fromX), num(p.fromY), num(x), num(p.top))
+	case p.living > 0:
+		c.add(`<path class="p-edge" d="M%s %sH%sV%s"></path>`, num(p.fromX), num(p.fromY), num(x), num(p.living))
+		c.add(`<path class="p-edge p-edge--gone" d="M%s %sV%s"></path>`, num(x), num(p.living), num(p.top))
+	default:
+		c.add(`<path class="p-edge p-edge--gone" d="M%s %sH%sV%s"></path>`, num(p.fromX), num(p.fromY), num(x), num(p.top))
 	}
-	x := middle(p.column)
-	c.add(`<path class="%s" d="M%s %sH%sV%s"></path>`, class, num(p.fromX), num(p.fromY), num(x), num(p.top))
 	if p.fromX != x && b.Words != "" {
-		c.text("", p.fromX+9, p.worded, cut(b.Words, mostNames+4))
+		c.text("", p.fromX+9, p.worded, cut(b.Words, mostWords))
 	}
 	for k, s := range b.Steps {
 		y := p.steps[k]
@@ -182,7 +192,7 @@ func (t *tree) line(c *canvas, i int) {
 		default:
 			c.add(`<circle class="p-dot" cx="%s" cy="%s" r="3.5"></circle>`, num(x), num(y))
 		}
-		c.text("", x+9, y+4, s.Text)
+		c.text("", x+9, y+4, cut(s.Text, mostWords))
 	}
 }
 
@@ -192,10 +202,10 @@ func (b Box) draw(c *canvas, p place) {
 	case "now", "gone", "next":
 		class += " p-box--" + b.Kind
 	}
-	x := middle(p.column) - boxWide/2
+	x := trunkOf(p.column) - trunk
 	c.add(`<rect class="%s" x="%s" y="%s" width="%s" height="%s" rx="2"></rect>`, class, num(x), num(p.top), num(boxWide), num(b.tall()-2))
 	c.text("p-bold", x+8, p.top+16, cut(b.Name, mostNames))
 	for k, words := range b.Lines {
-		c.text("", x+8, p.top+16+boxLine*float64(k+1), cut(words, mostNames+4))
+		c.text("", x+8, p.top+16+boxLine*float64(k+1), cut(words, mostWords))
 	}
 }

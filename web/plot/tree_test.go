@@ -16,6 +16,7 @@ func TestTreeOfAReplay(t *testing.T) {
 		{Name: "One & all of a very long name", From: 0, Kind: "gone", Lines: []string{"campaign 1", "withdrawn"}, Steps: []Step{{Text: "round 1"}, {Text: "round 2: rejected", Refused: "cross"}, {Text: "round 2: abandoned", Refused: "ring"}, {Text: "round 3"}}},
 		{Name: "Clean", From: 1, Aside: true, After: 3, Words: "case 1: again from round 3", Kind: "now", Steps: []Step{{Text: "round 3"}}},
 		{Name: "Next", From: 2, Kind: "next"},
+		{Name: "Given up", From: 3, Kind: "gone"},
 	}}))
 	for _, want := range []string{
 		`<title id="ln-ti">Lineage</title><desc id="ln-de">A and B.</desc>`, `class="p-box p-box--gone"`, `class="p-box p-box--now"`, `class="p-box p-box--next"`,
@@ -29,12 +30,15 @@ func TestTreeOfAReplay(t *testing.T) {
 		t.Errorf("%d rounds are drawn as accepted, want 3", n)
 	}
 	lines := lineOf.FindAllStringSubmatch(got, -1)
-	if len(lines) != 3 {
-		t.Fatalf("%d lines, want 3: %s", len(lines), got)
+	if len(lines) != 4 {
+		t.Fatalf("%d lines, want 4: %s", len(lines), got)
 	}
 	straight, aside := lines[0], lines[1]
 	if straight[1] != straight[3] || aside[1] != straight[1] || aside[3] == aside[1] {
 		t.Errorf("the campaign goes %v and its replay %v: want straight down, and from there aside", straight[1:], aside[1:])
+	}
+	if straight[4] != aside[2] || !strings.Contains(got, `class="p-edge p-edge--gone" d="M`+straight[3]+" "+straight[4]+"V") {
+		t.Errorf("the line of what is withdrawn is whole to %s and not broken from there on; the replay leaves it at %s", straight[4], aside[2])
 	}
 	third, fourth := strings.Index(got, "round 2: abandoned"), strings.Index(got, ">round 3<")
 	if y := number(t, aside[2]); third > fourth || y <= heightOf(t, got, "round 2: abandoned") || y >= heightOf(t, got, "round 3") {
