@@ -9,8 +9,10 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/training/blobs"
+	"codeberg.org/althing/althing/training/fedavg"
 	"codeberg.org/althing/althing/training/protocol"
 	"codeberg.org/althing/althing/training/rounds"
+	"codeberg.org/althing/althing/training/serveropt"
 )
 
 // TestFullDiskIsWaitedOut lets the server's disk be full while an update comes
@@ -123,5 +125,79 @@ func TestDenormalUpdates(t *testing.T) {
 		if strings.Contains(f.Value, "NaN") || strings.Contains(f.Value, "Inf") {
 			t.Errorf("a check says %+v", f)
 		}
+	}
+}
+
+// TestALiedNumberOfStepsWinsNothing: of three members one reports a single step
+// of a hundred. FedNova divides by that; the update must not pull much harder
+// than it would by its length. What did half of the steps, and is half as long,
+// is left as it is.
+func TestALiedNumberOfStepsWinsNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		steps   int64 // that the third member tells of a hundred
+		scale   float32
+		clipped bool
+	}{{"a lie", 1, 1, true}, {"half the work", 50, 0.5, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, 1, 2, 3)
+			third := s.nodes[2]
+			s.recipe = func(r *protocol.Recipe) { r.Steps, r.Local.Partial, r.Server.Rule = 100, true, protocol.FedNova }
+			sends, sent := s.update, map[governance.NodeID][]float32{}
+			s.update = func(a protocol.Assignment) []float32 {
+				values := sends(a)
+				for i := range values {
+					if governance.NodeID(a.Node) == third {
+						values[i] *= tt.scale
+					}
+				}
+				sent[governance.NodeID(a.Node)] = values
+				return values
+			}
+			steps := func(node governance.NodeID) int64 {
+				if node == third {
+					return tt.steps
+				}
+				return 100
+			}
+			s.steps = func(a protocol.Assignment) int64 { return steps(governance.NodeID(a.Node)) }
+			s.work(Rounds(s.Training))
+			if c := s.train(1); c.State != rounds.Finished {
+				t.Fatalf("campaign: %+v", c)
+			}
+			all, err := s.Training.Rounds.Rounds(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := s.Training.Rounds.Inputs(t.Context(), all[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mean, err := ComputeMean(t.Context(), s.Blobs, s.Keys, in)
+			if err != nil || mean.Digest != all[0].Checkpoint {
+				t.Fatalf("computed again: %v, %v, want %s", mean, err, all[0].Checkpoint)
+			}
+			nova, believed, moved := serveropt.NewNova(1000), make([]float32, 1000), random(1, 1000)
+			for _, node := range s.nodes {
+				if err := nova.Add(sent[node], mean.Counted[node], float64(steps(node))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := nova.Into(believed); err != nil {
+				t.Fatal(err)
+			}
+			for i, w := range mean.weights {
+				moved[i] = w - moved[i]
+			}
+			by, unbounded, own := fedavg.Norm(moved), fedavg.Norm(believed), fedavg.Norm(sent[third])
+			if tt.clipped && (unbounded < 10*own || by > 2*own) {
+				t.Errorf("the round moved by %g, and by %g if every word were believed; the update is %g long", by, unbounded, own)
+			}
+			if !tt.clipped && math.Abs(by-unbounded) > 1e-4*unbounded {
+				t.Errorf("the round moved by %g, want %g: honest work was clipped", by, unbounded)
+			}
+		})
 	}
 }

@@ -181,7 +181,12 @@ func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []
 func (c *combiner) average(ctx context.Context) error {
 	var sum interface{ Into([]float32) error }
 	mean, nova, controls := (*fedavg.Mean)(nil), (*serveropt.Nova)(nil), (*serveropt.Control)(nil)
+	var limits map[governance.NodeID]float64
 	if c.in.Recipe.Normalised() {
+		var err error
+		if limits, err = c.shorten(ctx); err != nil {
+			return err
+		}
 		nova = serveropt.NewNova(c.mean.elements)
 		sum = nova
 	} else {
@@ -211,6 +216,7 @@ func (c *combiner) average(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		fedavg.Clip(change, limits[u.Node]) // 0 leaves it
 		return nova.Add(change, weight, norm)
 	})
 	if err == nil && controls != nil {
