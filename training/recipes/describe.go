@@ -28,7 +28,7 @@ func Describe(r protocol.Recipe) []Line {
 		lines = append(lines, Line{"Privacy of members", privacy(r), []string{"dp", "epsilon", "accountant"}})
 	}
 	if r.Public {
-		lines = append(lines, Line{"Public data", "All text of this campaign is public: only nodes take part whose owners say so of theirs, every update is published with its round, and anyone can compute the round again.", []string{"public-data", "update"}})
+		lines = append(lines, Line{"Public data", "All text of this campaign is public: only nodes take part whose owners say so of theirs, every update is published with its round, and anyone can compute the round again. Nodes of other members train updates again to check them.", []string{"public-data", "update", "spot-check"}})
 	}
 	for i := range lines {
 		lines[i].Terms = known(lines[i].Terms)

@@ -19,7 +19,7 @@ type Spot struct {
 	Owner   governance.MemberID
 	State   string
 	Digest  training.Digest  // of the update
-	Sealed  *training.Digest // blob of what the node handed over; nil before
+	Sealed  *training.Digest // blob of what the node uploaded to be handed over; nil before
 	DrawnAt time.Time
 	Due     time.Time // until when the present step waits
 	EndedAt *time.Time
@@ -33,9 +33,12 @@ func (s Spot) Over() bool { return s.EndedAt != nil }
 // Spots lists the spot checks of a round by node.
 func (s *Store) Spots(ctx context.Context, round training.RoundID) ([]Spot, error) {
 	const q = `
-		select round, node, owner, state, digest, sealed, drawn_at, due, ended_at, reason from spot_checks
-		where round = @round order by node`
-	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": round})
+		select k.round, k.node, k.owner, k.state, k.digest, coalesce(k.sealed, b.sealed), k.drawn_at, k.due, k.ended_at, k.reason
+		from spot_checks k
+		left join assignments a on a.round = k.round and a.spot = k.node and a.kind = @share
+		left join blob_candidates b on b.assignment = a.id
+		where k.round = @round order by k.node`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": round, "share": protocol.Share})
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Spot, error) {
 		var k Spot
 		err := row.Scan(&k.Round, &k.Node, &k.Owner, &k.State, &k.Digest, &k.Sealed, &k.DrawnAt, &k.Due, &k.EndedAt, &k.Reason)
