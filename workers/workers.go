@@ -38,7 +38,7 @@ func NewClient(pool *pgxpool.Pool, log *slog.Logger, families ...Add) (*river.Cl
 		Workers:              all,
 		JobTimeout:           timeout,
 		RescueStuckJobsAfter: rescue,
-		FetchCooldown:        20 * time.Millisecond,
+		FetchCooldown:        5 * time.Millisecond,
 		FetchPollInterval:    500 * time.Millisecond,
 		ErrorHandler:         logged{log},
 		Logger:               slog.New(quiet{log.Handler()}),

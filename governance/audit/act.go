@@ -32,7 +32,9 @@ type Trail struct {
 
 // New returns the trail of a database.
 func New(pool *pgxpool.Pool, opts Options) (*Trail, error) {
-	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{})
+	// A job that is inserted sooner than this after another is not announced,
+	// and waits until a server looks by itself.
+	jobs, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: river.FetchCooldownMin})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
@@ -59,8 +61,22 @@ const attempts = 4
 // the actor's operation was carried out before, f does not run and the first
 // receipt is returned.
 func (t *Trail) Act(ctx context.Context, actor governance.Actor, f func(context.Context, *Tx) (Event, error)) (Receipt, error) {
+	return t.ActHolding(ctx, actor, Holding{}, f)
+}
+
+// Holding is what an act locks and reads before anything else, where that needs
+// nothing but what its caller knows.
+type Holding struct {
+	Queue func(*pgx.Batch)             // the statements, in the order of their locks
+	Read  func(pgx.BatchResults) error // their results
+}
+
+// ActHolding is Act with the first locks of f taken in the journey to the
+// database that begins the transaction. The act's clock is read behind them.
+// Where the operation was carried out before, nothing is read.
+func (t *Trail) ActHolding(ctx context.Context, actor governance.Actor, h Holding, f func(context.Context, *Tx) (Event, error)) (Receipt, error) {
 	for try := 1; ; try++ {
-		receipt, err := t.act(ctx, actor, f)
+		receipt, err := t.act(ctx, actor, h, f)
 		if err == nil {
 			select {
 			case t.wake <- struct{}{}:
@@ -76,19 +92,20 @@ func (t *Trail) Act(ctx context.Context, actor governance.Actor, f func(context.
 	}
 }
 
-func (t *Trail) act(ctx context.Context, actor governance.Actor, f func(context.Context, *Tx) (Event, error)) (Receipt, error) {
-	pgtx, err := t.pool.Begin(ctx)
+func (t *Trail) act(ctx context.Context, actor governance.Actor, h Holding, f func(context.Context, *Tx) (Event, error)) (Receipt, error) {
+	conn, err := t.pool.Acquire(ctx)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("begin act: %w", err)
 	}
-	defer pgtx.Rollback(context.WithoutCancel(ctx)) // after a commit this does nothing
-
-	tx := &Tx{Tx: pgtx, Actor: actor, trail: t}
-	if actor.Operation.ID != "" {
-		first, done, err := claim(ctx, pgtx, actor)
-		if err != nil || done {
-			return first, err
-		}
+	defer conn.Release()
+	tx := &Tx{Actor: actor, trail: t}
+	defer tx.leave(ctx)
+	claimed, err := tx.begin(ctx, conn, h)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !claimed {
+		return tx.first(ctx)
 	}
 	ev, err := f(ctx, tx)
 	if err == nil {
@@ -100,53 +117,92 @@ func (t *Trail) act(ctx context.Context, actor governance.Actor, f func(context.
 	if ev == nil {
 		return Receipt{}, errors.New("act returned no event")
 	}
-	receipt, err := tx.record(ctx, ev)
-	if err != nil {
-		return Receipt{}, err
-	}
 	if actor.Finishes != 0 {
-		if err := finish(ctx, pgtx, actor.Finishes); err != nil {
+		if err := finish(ctx, tx.Tx, actor.Finishes); err != nil {
 			return Receipt{}, err
 		}
 	}
-	if err := pgtx.Commit(ctx); err != nil {
-		return Receipt{}, fmt.Errorf("commit %s: %w", ev.Kind(), err)
-	}
-	return receipt, nil
+	return tx.commit(ctx, ev)
 }
 
-// claim takes the operation for this transaction, or returns what was done
-// under it. A concurrent request with the same operation waits here until the
+// begin opens the transaction, takes the operation for it and sends what the
+// act holds, in one journey. It answers false where the operation was carried
+// out before. A concurrent request with the same operation waits here until the
 // first one has committed or failed.
-func claim(ctx context.Context, tx pgx.Tx, actor governance.Actor) (Receipt, bool, error) {
-	const insert = `
+func (tx *Tx) begin(ctx context.Context, conn *pgxpool.Conn, h Holding) (bool, error) {
+	const claim = `
 		insert into audit_operations (actor, operation, digest) values (@actor, @operation, @digest)
 		on conflict (actor, operation) do nothing`
-	args := pgx.StrictNamedArgs{"actor": actor.Ref(), "operation": actor.Operation.ID, "digest": actor.Operation.Digest[:]}
-	tag, err := tx.Exec(ctx, insert, args)
+	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{})
+	claims := tx.Actor.Operation.ID != ""
+	if claims {
+		b.Queue(claim, tx.operation())
+	}
+	if h.Queue != nil {
+		h.Queue(&b)
+		b.Queue(clock)
+	}
+	results := conn.SendBatch(ctx, &b)
+	tx.Tx = results.Tx()
+	claimed, err := tx.claimed(results, claims)
+	if err == nil && claimed && h.Queue != nil {
+		if err = h.Read(results); err == nil {
+			tx.scanNow(results.QueryRow())
+		}
+	}
+	if closeErr := results.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("begin act: %w", closeErr)
+	}
+	return claimed, err
+}
+
+// claimed reads the results of beginning and, where the act has an operation,
+// of taking it.
+func (tx *Tx) claimed(results pgx.BatchResults, claims bool) (bool, error) {
+	if _, err := results.Exec(); err != nil {
+		return false, fmt.Errorf("begin act: %w", err)
+	}
+	if !claims {
+		return true, nil
+	}
+	tag, err := results.Exec()
 	if err != nil {
 		var pgErr *pgconn.PgError
 		if errors.As(err, &pgErr) && pgErr.Code == "23514" {
-			return Receipt{}, false, governance.Errorf(governance.Invalid, "The form's operation id has the wrong length. Load the page again and send it once more.")
+			return false, governance.Errorf(governance.Invalid, "The form's operation id has the wrong length. Load the page again and send it once more.")
 		}
-		return Receipt{}, false, fmt.Errorf("claim operation: %w", err)
+		return false, fmt.Errorf("claim operation: %w", err)
 	}
-	if tag.RowsAffected() == 1 {
-		return Receipt{}, false, nil
-	}
-	const first = `
+	return tag.RowsAffected() == 1, nil
+}
+
+func (tx *Tx) operation() pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"actor": tx.Actor.Ref(), "operation": tx.Actor.Operation.ID, "digest": tx.Actor.Operation.Digest[:]}
+}
+
+// first returns what was done under the operation before.
+func (tx *Tx) first(ctx context.Context) (Receipt, error) {
+	const q = `
 		select coalesce(entry, 0), subject, digest = @digest
 		from audit_operations where actor = @actor and operation = @operation`
 	receipt := Receipt{Repeated: true}
 	var same bool
-	if err := tx.QueryRow(ctx, first, args).Scan(&receipt.Entry, &receipt.Subject, &same); err != nil {
-		return Receipt{}, false, fmt.Errorf("read operation: %w", err)
+	if err := tx.QueryRow(ctx, q, tx.operation()).Scan(&receipt.Entry, &receipt.Subject, &same); err != nil {
+		return Receipt{}, fmt.Errorf("read operation: %w", err)
 	}
 	if !same {
-		return Receipt{}, false, governance.Errorf(governance.Conflict,
+		return Receipt{}, governance.Errorf(governance.Conflict,
 			"This form was already sent with other content, and that was carried out. Nothing more was changed. Look at the present state and send it again if you still want to.")
 	}
-	return receipt, true, nil
+	return receipt, nil
+}
+
+// leave takes back what was not committed.
+func (tx *Tx) leave(ctx context.Context) {
+	if tx.Tx != nil && !tx.done {
+		_ = tx.Rollback(context.WithoutCancel(ctx)) // a connection that cannot is thrown away
+	}
 }
 
 // finish marks a River job as completed in the act's transaction.

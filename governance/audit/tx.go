@@ -7,6 +7,7 @@ import (
 
 	"codeberg.org/althing/althing/governance"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/riverqueue/river"
 )
 
@@ -18,6 +19,23 @@ type Tx struct {
 	trail  *Trail
 	now    time.Time
 	failed error // of Now, which returns no error; Act reports it
+	last   []lastly
+	done   bool // committed
+}
+
+// lastly is a statement that goes to the database with the act's entry.
+type lastly struct {
+	sql     string
+	args    pgx.StrictNamedArgs
+	explain func(error) error
+}
+
+// Lastly sends a writing statement in the journey that writes the act's entry
+// and commits, in the order of the calls: for what is sure to be right because
+// the act holds it. explain, which may be nil, gets what the database refuses.
+// Nothing in the act reads what it writes.
+func (tx *Tx) Lastly(sql string, args pgx.StrictNamedArgs, explain func(error) error) {
+	tx.last = append(tx.last, lastly{sql, args, explain})
 }
 
 // Now returns the act's time: the database's clock, read at the first call,
@@ -86,8 +104,10 @@ func (tx *Tx) Name(ctx context.Context, ref governance.Ref, name string) error {
 	return nil
 }
 
-// record writes the act's entry, and its receipt beside the operation.
-func (tx *Tx) record(ctx context.Context, ev Event) (Receipt, error) {
+// commit writes what was left for the end, the act's entry and its receipt
+// beside the operation, and commits, in one journey. The database carries out
+// no statement behind one that failed, so that it commits all or nothing.
+func (tx *Tx) commit(ctx context.Context, ev Event) (Receipt, error) {
 	now := tx.Now(ctx)
 	if tx.failed != nil {
 		return Receipt{}, tx.failed
@@ -100,36 +120,41 @@ func (tx *Tx) record(ctx context.Context, ev Event) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	var b pgx.Batch
+	for _, l := range tx.last {
+		b.Queue(l.sql, l.args)
+	}
 	args := pgx.StrictNamedArgs{
 		"at": e.At, "kind": e.Kind, "actor": e.Actor, "subject": e.Subject, "refs": e.Refs(), "data": data,
 	}
-	receipt := Receipt{Subject: ev.Subject()}
-	if h, ok := ev.(heldEvent); ok && h.Held() != "" {
-		const hold = `
-			insert into audit_held (release, at, kind, actor, subject, refs, data)
-			values (@release, @at, @kind, @actor, @subject, @refs, @data)`
+	h, held := ev.(heldEvent)
+	if held = held && h.Held() != ""; held {
 		args["release"] = h.Held()
-		if _, err := tx.Exec(ctx, hold, args); err != nil {
-			return Receipt{}, fmt.Errorf("hold %s entry: %w", e.Kind, err)
+	}
+	tx.queueEntry(&b, args, held)
+	b.Queue("commit")
+	results := tx.SendBatch(ctx, &b)
+	receipt := Receipt{Subject: ev.Subject()}
+	receipt.Entry, err = tx.readEntry(results)
+	if err == nil {
+		var tag pgconn.CommandTag
+		if tag, err = results.Exec(); err == nil && tag.String() != "COMMIT" {
+			err = pgx.ErrTxCommitRollback
 		}
-	} else {
-		receipt.Entry, err = tx.append(ctx, args)
-		return receipt, err
 	}
-	if tx.Actor.Operation.ID == "" {
-		return receipt, nil
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
 	}
-	const done = `update audit_operations set subject = @subject where actor = @actor and operation = @operation`
-	doneArgs := pgx.StrictNamedArgs{"subject": receipt.Subject, "actor": tx.Actor.Ref(), "operation": tx.Actor.Operation.ID}
-	if _, err := tx.Exec(ctx, done, doneArgs); err != nil {
-		return Receipt{}, fmt.Errorf("record operation: %w", err)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("commit %s: %w", ev.Kind(), err)
 	}
+	tx.done = true
 	return receipt, nil
 }
 
-// append writes an entry and, where the act has an operation, the receipt
-// beside it: one statement.
-func (tx *Tx) append(ctx context.Context, args pgx.StrictNamedArgs) (governance.EntryID, error) {
+// queueEntry queues the entry and, where the act has an operation, the receipt
+// beside it.
+func (tx *Tx) queueEntry(b *pgx.Batch, args pgx.StrictNamedArgs, held bool) {
 	const entry = `
 		insert into audit_entries (at, kind, actor, subject, refs, data)
 		values (@at, @kind, @actor, @subject, @refs, @data) returning id`
@@ -140,13 +165,48 @@ func (tx *Tx) append(ctx context.Context, args pgx.StrictNamedArgs) (governance.
 		)
 		update audit_operations set entry = e.id, subject = @subject from e
 		where audit_operations.actor = @actor and operation = @operation returning e.id`
-	q := entry
-	if tx.Actor.Operation.ID != "" {
-		q, args["operation"] = receipted, tx.Actor.Operation.ID
+	const hold = `
+		with h as (
+			insert into audit_held (release, at, kind, actor, subject, refs, data)
+			values (@release, @at, @kind, @actor, @subject, @refs, @data)
+		)
+		select 0::bigint`
+	const holdReceipted = `
+		with h as (
+			insert into audit_held (release, at, kind, actor, subject, refs, data)
+			values (@release, @at, @kind, @actor, @subject, @refs, @data)
+		)
+		update audit_operations set subject = @subject where actor = @actor and operation = @operation returning 0::bigint`
+	operation := tx.Actor.Operation.ID != ""
+	if operation {
+		args["operation"] = tx.Actor.Operation.ID
+	}
+	switch {
+	case held && operation:
+		b.Queue(holdReceipted, args)
+	case held:
+		b.Queue(hold, args)
+	case operation:
+		b.Queue(receipted, args)
+	default:
+		b.Queue(entry, args)
+	}
+}
+
+// readEntry reads the results of what was left for the end and of the entry,
+// and returns the entry's id, 0 of one that is held.
+func (tx *Tx) readEntry(results pgx.BatchResults) (governance.EntryID, error) {
+	for _, l := range tx.last {
+		if _, err := results.Exec(); err != nil {
+			if l.explain != nil {
+				err = l.explain(err)
+			}
+			return 0, err
+		}
 	}
 	var id governance.EntryID
-	if err := tx.QueryRow(ctx, q, args).Scan(&id); err != nil {
-		return 0, fmt.Errorf("append %s entry: %w", args["kind"], err)
+	if err := results.QueryRow().Scan(&id); err != nil {
+		return 0, fmt.Errorf("append entry: %w", err)
 	}
 	return id, nil
 }

@@ -45,6 +45,12 @@ func Keep(ctx context.Context, pool *pgxpool.Pool, table string, fn func(context
 	return nil
 }
 
+// Unflushed is a condition that holds, in the "where" of a housekeeping
+// statement whose writes may be forgotten when Postgres or the machine crashes
+// within the next half second: its commit does not wait for the disk. An act
+// that commits later flushes them too.
+const Unflushed = `(select set_config('synchronous_commit', 'off', true)) = 'off'`
+
 // keeper refuses statements that write another table. It reads the text of
 // the statement, which stops our own mistakes and is no defence against a
 // stranger; no stranger writes statements here.
