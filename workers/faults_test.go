@@ -1,7 +1,6 @@
 package workers
 
 import (
-	"bytes"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -52,7 +51,7 @@ func TestFullDiskIsWaitedOut(t *testing.T) {
 		values := sends(a)
 		data, name := s.encode(a, values)
 		room.Store(0)
-		err := s.uploads.Upload(t.Context(), governance.NodeID(a.Node), a.ID, name, int64(len(data)), bytes.NewReader(data))
+		err := s.upload(governance.NodeID(a.Node), a.ID, name, data)
 		if !governance.Is(err, governance.Full) {
 			t.Errorf("an upload to a full disk: %v, want that it is refused as full", err)
 		}

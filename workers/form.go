@@ -76,13 +76,18 @@ type received struct {
 func receive(r io.Reader, f form, recipe protocol.Recipe, seed uint64, change, control []float32) (received, error) {
 	var got received
 	limit := protocol.Number(recipe.UpdateNorm, 0)
+	if recipe.Up.Codec == "" && recipe.Server.Rule != protocol.Scaffold { // one file, hashed where it is read
+		one, err := safetensors.Receive(r, f.header, f.elements, change, safetensors.Limits{MaxNorm: limit})
+		return received{one.Digest, one.Norm}, err
+	}
 	hash := newHash()
+	r = io.TeeReader(r, hash)
 	if recipe.Up.Codec != "" {
 		settings, err := codecOf(recipe, seed)
 		if err != nil {
 			return got, err
 		}
-		data, err := io.ReadAll(io.LimitReader(io.TeeReader(r, hash), settings.LargestBytes(f.elements)+1))
+		data, err := io.ReadAll(io.LimitReader(r, settings.LargestBytes(f.elements)+1))
 		if err != nil {
 			return got, err
 		}
@@ -96,23 +101,14 @@ func receive(r io.Reader, f form, recipe protocol.Recipe, seed uint64, change, c
 		}
 		return got, nil
 	}
-	r = io.TeeReader(r, hash)
-	if recipe.Server.Rule == protocol.Scaffold {
-		first, err := safetensors.Receive(io.LimitReader(r, f.size()), f.header, f.elements, change, safetensors.Limits{MaxNorm: limit})
-		if err != nil {
-			return got, err
-		}
-		if _, err := safetensors.Receive(r, f.header, f.elements, control, safetensors.Limits{}); err != nil {
-			return got, fmt.Errorf("control variate: %w", err)
-		}
-		got.norm = first.Norm
-	} else {
-		first, err := safetensors.Receive(r, f.header, f.elements, change, safetensors.Limits{MaxNorm: limit})
-		if err != nil {
-			return got, err
-		}
-		got.norm = first.Norm
+	first, err := safetensors.Receive(io.LimitReader(r, f.size()), f.header, f.elements, change, safetensors.Limits{MaxNorm: limit})
+	if err != nil {
+		return got, err
 	}
+	if _, err := safetensors.Receive(r, f.header, f.elements, control, safetensors.Limits{}); err != nil {
+		return got, fmt.Errorf("control variate: %w", err)
+	}
+	got.norm = first.Norm
 	hash.Sum(got.digest[:0])
 	return got, nil
 }

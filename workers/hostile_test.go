@@ -110,7 +110,7 @@ func (f *fleet) train(preset string, begin []float32, attack func(attacks.Scene)
 				}
 				continue // refused at the door
 			}
-			sealed, err := f.uploads.seal(f.t.Context(), owner, name, int64(len(data)), bytes.NewReader(data))
+			sealed, err := f.uploads.seal(f.t.Context(), owner, rounds.Incoming{Name: name, Size: int64(len(data))}, bytes.NewReader(data))
 			if err != nil {
 				f.t.Fatal(err)
 			}

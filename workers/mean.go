@@ -139,7 +139,7 @@ func newCombiner(ctx context.Context, store blobs.Store, open Opener, in rounds.
 }
 
 // each reads the updates one after the other in ascending order of node id and
-// hands them on; both slices are overwritten by the next.
+// hands them on, to be looked at only; both slices are overwritten by the next.
 func (c *combiner) each(ctx context.Context, visit func(u rounds.Update, change, control []float32) error) error {
 	change := make([]float32, c.mean.elements)
 	var control []float32
@@ -147,14 +147,28 @@ func (c *combiner) each(ctx context.Context, visit func(u rounds.Update, change,
 		control = make([]float32, c.mean.elements)
 	}
 	for _, u := range c.in.Updates {
-		if err := c.read(ctx, u, change, control); err != nil {
+		read := change
+		if row := c.row(u.Node); row != nil && control == nil {
+			read = row
+		} else if err := c.read(ctx, u, change, control); err != nil {
 			return err
 		}
-		if err := visit(u, change, control); err != nil {
+		if err := visit(u, read, control); err != nil {
 			return fmt.Errorf("update of node %d: %w", u.Node, err)
 		}
 	}
 	return nil
+}
+
+// row returns an update that is in memory as it counts, or nil.
+func (c *combiner) row(node governance.NodeID) []float32 {
+	if c.held == nil || c.held.rows == nil {
+		return nil
+	}
+	if d, ok := c.decisions[node]; ok && d.scale != 1 {
+		return nil
+	}
+	return c.held.rows[c.held.place[node]]
 }
 
 func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []float32) error {

@@ -101,21 +101,21 @@ func (w *aggregateRound) Timeout(*river.Job[rounds.AggregateArgs]) time.Duration
 // the round closed or not; the job runs again and computes the same bytes.
 func (w *aggregateRound) Work(ctx context.Context, job *river.Job[rounds.AggregateArgs]) error {
 	id := job.Args.Round
-	in, err := w.t.Rounds.Inputs(ctx, id)
+	state, err := w.t.Rounds.State(ctx, id)
 	if err != nil {
 		return err
 	}
-	if in.State == rounds.Collecting {
+	if state == rounds.Collecting {
 		err := w.t.Rounds.CloseCollection(ctx, governance.Job(job.Kind), id)
 		if err != nil && !governance.Is(err, governance.Conflict) { // somebody else has closed it and counts on this job
 			return passed(err)
 		}
-		if in, err = w.t.Rounds.Inputs(ctx, id); err != nil {
-			return err
-		}
-	}
-	if in.State != rounds.Aggregating {
+	} else if state != rounds.Aggregating {
 		return nil
+	}
+	in, err := w.t.Rounds.Inputs(ctx, id)
+	if err != nil || in.State != rounds.Aggregating {
+		return err
 	}
 	err = w.aggregate(ctx, job, in)
 	if err != nil && ctx.Err() == nil && job.Attempt >= job.MaxAttempts {

@@ -166,6 +166,16 @@ func (s *site) answer() bool {
 	return any
 }
 
+// upload sends an update as the node API does.
+func (s *site) upload(node governance.NodeID, id training.AssignmentID, name training.Digest, data []byte) error {
+	slot, err := s.uploads.Slot(s.t.Context(), node, id, name)
+	if err != nil {
+		return err
+	}
+	in := rounds.Incoming{Assignment: id, Name: name, Size: int64(len(data))}
+	return s.uploads.Upload(s.t.Context(), slot, in, bytes.NewReader(data))
+}
+
 func (s *site) do(a protocol.Assignment) protocol.Report {
 	s.t.Helper()
 	rep := protocol.Report{Assignment: a.ID, Epoch: a.Epoch}
@@ -180,7 +190,7 @@ func (s *site) do(a protocol.Assignment) protocol.Report {
 		if s.steps != nil {
 			rep.Steps = s.steps(a)
 		}
-		err := s.uploads.Upload(s.t.Context(), node, a.ID, digest, int64(len(data)), bytes.NewReader(data))
+		err := s.upload(node, a.ID, digest, data)
 		if err != nil && !governance.Is(err, governance.Conflict) {
 			s.t.Fatalf("upload of node %d: %v", node, err)
 		}
@@ -374,15 +384,15 @@ func TestUploadIsEncryptedAndOnce(t *testing.T) {
 	}
 	data, digest := file(t, tensors, random(5, 1000))
 	for range 2 {
-		if err := s.uploads.Upload(t.Context(), s.nodes[0], a.ID, digest, int64(len(data)), bytes.NewReader(data)); err != nil {
+		if err := s.upload(s.nodes[0], a.ID, digest, data); err != nil {
 			t.Fatal(err)
 		}
 	}
-	sealed, err := s.Training.Rounds.Uploaded(t.Context(), a.ID, digest)
-	if err != nil {
-		t.Fatal(err)
+	slot, err := s.Training.Rounds.Slot(t.Context(), s.nodes[0], a.ID, digest)
+	if err != nil || slot.Sealed == nil {
+		t.Fatalf("slot after the upload: got %+v, %v; want the encrypted blob", slot, err)
 	}
-	blob, err := s.Blobs.Open(t.Context(), sealed)
+	blob, err := s.Blobs.Open(t.Context(), *slot.Sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,10 +404,10 @@ func TestUploadIsEncryptedAndOnce(t *testing.T) {
 	if left, err := os.ReadDir(s.uploads.Dir); err != nil || len(left) != 0 {
 		t.Errorf("left in the folder of uploads: %v, %v", left, err)
 	}
-	if err := s.uploads.Upload(t.Context(), s.nodes[1], a.ID, digest, int64(len(data)), bytes.NewReader(data)); !governance.Is(err, governance.NotFound) {
+	if err := s.upload(s.nodes[1], a.ID, digest, data); !governance.Is(err, governance.NotFound) {
 		t.Errorf("upload for another node's assignment: got %v, want not found", err)
 	}
-	if err := s.uploads.Upload(t.Context(), s.nodes[0], a.ID, training.DigestOf(nil), int64(len(data)), bytes.NewReader(data)); !governance.Is(err, governance.Invalid) {
+	if err := s.upload(s.nodes[0], a.ID, training.DigestOf(nil), data); !governance.Is(err, governance.Invalid) {
 		t.Errorf("upload with another digest: got %v, want invalid", err)
 	}
 }
@@ -477,7 +487,7 @@ func BenchmarkComputeMean(b *testing.B) {
 			up := Uploads{Blobs: folder, Keys: ring, Dir: b.TempDir()}
 			for n := range size.nodes {
 				data, digest := file(b, tensors, random(uint64(n+2), size.params))
-				sealed, err := up.seal(b.Context(), governance.MemberID(n+1), digest, int64(len(data)), bytes.NewReader(data))
+				sealed, err := up.seal(b.Context(), governance.MemberID(n+1), rounds.Incoming{Name: digest, Size: int64(len(data))}, bytes.NewReader(data))
 				if err != nil {
 					b.Fatal(err)
 				}

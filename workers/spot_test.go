@@ -50,7 +50,7 @@ func (s *site) spotted(a protocol.Assignment, rep *protocol.Report) {
 		if err := shardOf(a.Node, a.Round).Write(&file); err != nil {
 			t.Fatal(err)
 		}
-		slot, err := s.uploads.Slot(t.Context(), node, a.ID)
+		slot, err := s.uploads.Slot(t.Context(), node, a.ID, training.Digest{})
 		if err != nil || slot.Train || slot.Share == nil {
 			t.Fatalf("slot of a share: %+v, %v", slot, err)
 		}
@@ -58,7 +58,7 @@ func (s *site) spotted(a protocol.Assignment, rep *protocol.Report) {
 		if err != nil || name != training.DigestOf(file.Bytes()) {
 			t.Fatalf("check of a shard: %v, %v", name, err)
 		}
-		if err := s.uploads.Upload(t.Context(), node, a.ID, name, int64(file.Len()), &file); err != nil {
+		if err := s.upload(node, a.ID, name, file.Bytes()); err != nil {
 			t.Fatal(err)
 		}
 		rep.Update = name

@@ -33,23 +33,17 @@ type Uploads struct {
 // contributor's key: destroying the key forgets it, in backups too. Bytes pass
 // through and only the encrypted form touches the disk. The same digest again
 // is no error, and nothing is read then.
-func (u Uploads) Upload(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest, size int64, body io.Reader) error {
-	slot, err := u.Slot(ctx, node, id)
-	if err != nil {
-		return err
-	}
-	if sealed, err := u.Uploaded(ctx, id, name); err == nil {
-		if _, err := u.Blobs.Stat(ctx, sealed); err == nil {
+func (u Uploads) Upload(ctx context.Context, slot rounds.Slot, in rounds.Incoming, body io.Reader) error {
+	if slot.Sealed != nil {
+		if _, err := u.Blobs.Stat(ctx, *slot.Sealed); err == nil {
 			return nil
 		}
-	} else if !governance.Is(err, governance.NotFound) {
-		return err
 	}
-	sealed, err := u.seal(ctx, slot.Owner, name, size, body)
+	sealed, err := u.seal(ctx, slot.Owner, in, body)
 	if err != nil {
-		return fmt.Errorf("store update of assignment %d: %w", id, err)
+		return fmt.Errorf("store update of assignment %d: %w", in.Assignment, err)
 	}
-	return u.Offer(ctx, id, name, sealed, size)
+	return u.Offer(ctx, in.Assignment, in.Name, sealed, in.Size)
 }
 
 // Bounds says how many bytes an upload of a slot may have: one number for every
@@ -100,12 +94,13 @@ const small = protocol.MaxPart
 
 // seal stores an update encrypted to its contributor and returns the name of
 // the encrypted blob.
-func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name training.Digest, size int64, body io.Reader) (sealed training.Digest, err error) {
+func (u Uploads) seal(ctx context.Context, owner governance.MemberID, in rounds.Incoming, body io.Reader) (sealed training.Digest, err error) {
 	identity, err := u.Keys.Contributor(int64(owner))
 	if err != nil {
 		return sealed, err
 	}
-	write := func(w io.Writer) error { return encrypt(w, identity.Recipient(), name, size, body) }
+	size := in.Size
+	write := func(w io.Writer) error { return encrypt(w, identity.Recipient(), in, body) }
 	if store, ok := u.Blobs.(blobs.Taker); ok {
 		sealed, _, err = store.Take(ctx, size, write)
 		return sealed, err
@@ -139,22 +134,26 @@ func (u Uploads) seal(ctx context.Context, owner governance.MemberID, name train
 	return sealed, u.Blobs.Put(ctx, sealed, length, file)
 }
 
-// encrypt writes size bytes of the given name in encrypted form.
-func encrypt(w io.Writer, recipient age.Recipient, name training.Digest, size int64, body io.Reader) error {
+// encrypt writes an update in encrypted form. Bytes that nobody has checked
+// since they were on the disk are checked here.
+func encrypt(w io.Writer, recipient age.Recipient, in rounds.Incoming, body io.Reader) error {
 	to, err := age.Encrypt(w, recipient)
 	if err != nil {
 		return err
 	}
-	plain := sha256.New()
-	n, err := io.Copy(io.MultiWriter(to, plain), io.LimitReader(body, size+1))
+	plain, both := sha256.New(), io.Writer(to)
+	if !in.Checked {
+		both = io.MultiWriter(to, plain)
+	}
+	n, err := io.Copy(both, io.LimitReader(body, in.Size+1))
 	if err == nil {
 		err = to.Close()
 	}
 	if err != nil {
 		return err
 	}
-	if n != size || training.Digest(plain.Sum(nil)) != name {
-		return governance.Errorf(governance.Invalid, "The update's bytes are not those of %s.", name)
+	if n != in.Size || !in.Checked && training.Digest(plain.Sum(nil)) != in.Name {
+		return governance.Errorf(governance.Invalid, "The update's bytes are not those of %s.", in.Name)
 	}
 	return nil
 }

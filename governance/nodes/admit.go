@@ -22,7 +22,9 @@ const knocks = 500
 // Admit lets a signed request in: once, and while its node is neither revoked
 // nor its owner gone. Requests that come together are one statement. A key
 // never changes, so that a caller may keep the Credential against which it
-// checks signatures: what can change is asked here, for every request.
+// checks signatures: what can change is asked here, for every request. A crash
+// of Postgres may forget the nonces of the last half second: what comes again
+// then is a read, or a write that has happened once under its operation id.
 func (s *Store) Admit(ctx context.Context, id governance.NodeID, nonce []byte) error {
 	refusal, err := s.admitting.Ask(ctx, knock{id, nonce})
 	if err != nil {
@@ -48,7 +50,7 @@ func (s *Store) admit(ctx context.Context, all []knock) ([]error, error) {
 			with knocks as (
 				select distinct node, nonce from unnest(@nodes::bigint[], @nonces::bytea[]) as t (node, nonce)
 			), fresh as (
-				insert into request_nonces (node, nonce, seen_at) select node, nonce, @now from knocks order by node, nonce
+				insert into request_nonces (node, nonce, seen_at) select node, nonce, @now from knocks where ` + pg.Unflushed + ` order by node, nonce
 				on conflict (node, nonce) do nothing returning node, nonce
 			)
 			select k.node, k.nonce, f.node is not null, n.revoked_at is not null or m.left_at is not null

@@ -220,14 +220,15 @@ const (
 	Refused            // it broke the round's rules
 )
 
-// Judge is a step that counts a judgement on a node's standing.
-func Judge(ctx context.Context, tx *audit.Tx, id governance.NodeID, j Judgement) error {
+// Judge is a step that counts a judgement on a node's standing, at the end of
+// the act.
+func Judge(_ context.Context, tx *audit.Tx, id governance.NodeID, j Judgement) error {
 	const update = `
 		update nodes set accepted = accepted + (@j = 0)::int, late = late + (@j = 1)::int, refused = refused + (@j = 2)::int
 		where id = @id`
-	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"id": id, "j": int(j)}); err != nil {
+	tx.Lastly(update, pgx.StrictNamedArgs{"id": id, "j": int(j)}, func(err error) error {
 		return fmt.Errorf("judge node %d: %w", id, err)
-	}
+	})
 	return nil
 }
 

@@ -67,19 +67,23 @@ func (s *table) ComeBack(context.Context, governance.NodeID) (time.Time, error) 
 }
 
 func (s *table) Renew(_ context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error) {
-	if _, err := s.Slot(context.Background(), node, r.Assignment); err != nil {
+	if _, err := s.Slot(context.Background(), node, r.Assignment, training.Digest{}); err != nil {
 		return protocol.Lease{}, err
 	}
 	return protocol.Lease{Expires: 7}, nil
 }
 
-func (s *table) Slot(_ context.Context, node governance.NodeID, id training.AssignmentID) (rounds.Slot, error) {
+func (s *table) Slot(_ context.Context, node governance.NodeID, id training.AssignmentID, artefact training.Digest) (rounds.Slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a, ok := s.open[node]; !ok || a.ID != id {
 		return rounds.Slot{}, governance.Errorf(governance.NotFound, "No such assignment.")
 	}
-	return s.slot, nil
+	slot := s.slot
+	if _, ok := s.updates[artefact]; ok {
+		slot.Sealed = &artefact
+	}
+	return slot, nil
 }
 
 func (s *table) Bounds(_ rounds.Slot, header []byte, elements int) (least, most int64, err error) {
@@ -95,21 +99,12 @@ func (s *table) Check(slot rounds.Slot, header []byte, elements int, body io.Rea
 	return got.Digest, nil
 }
 
-func (s *table) Upload(_ context.Context, _ governance.NodeID, _ training.AssignmentID, name training.Digest, _ int64, body io.Reader) error {
+func (s *table) Upload(_ context.Context, _ rounds.Slot, in rounds.Incoming, body io.Reader) error {
 	data, err := io.ReadAll(body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.updates[name] = data
+	s.updates[in.Name] = data
 	return err
-}
-
-func (s *table) Uploaded(_ context.Context, _ training.AssignmentID, name training.Digest) (training.Digest, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.updates[name]; ok {
-		return name, nil
-	}
-	return training.Digest{}, governance.Errorf(governance.NotFound, "No such update.")
 }
 
 func (s *table) Shard(context.Context, governance.NodeID, training.AssignmentID, training.Digest) (blobs.Blob, error) {

@@ -58,7 +58,7 @@ func (a *API) download(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
+	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment, t.name)
 	reads := []*training.Digest{&slot.Base, slot.Control, slot.Delta}
 	var blob blobs.Blob
 	switch {
@@ -119,7 +119,7 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	if err != nil {
 		return t, legal{}, err
 	}
-	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment)
+	slot, err := a.Work.Slot(r.Context(), callerOf(r).node, t.assignment, t.name)
 	if err != nil {
 		return t, legal{}, err
 	}
@@ -136,12 +136,7 @@ func (a *API) uploadSlot(r *http.Request) (transfer, legal, error) {
 	if err != nil {
 		return t, legal{}, err
 	}
-	switch _, err := a.Work.Uploaded(r.Context(), t.assignment, t.name); {
-	case err == nil:
-		form.done = true
-	case !governance.Is(err, governance.NotFound):
-		return t, legal{}, err
-	}
+	form.done = slot.Sealed != nil
 	switch {
 	case least == most && t.length != most:
 		return t, legal{}, governance.Errorf(governance.Invalid, "An update of this round has %d bytes, not %d.", most, t.length)
@@ -230,7 +225,7 @@ func (a *API) whole(r *http.Request, t transfer, form legal) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.length, a.Work.Upload(r.Context(), callerOf(r).node, t.assignment, t.name, t.length, bytes.NewReader(file))
+	return t.length, a.Work.Upload(r.Context(), form.slot, t.incoming(true), bytes.NewReader(file))
 }
 
 // part takes one of several parts, or one for which there is no room in memory.
@@ -242,14 +237,14 @@ func (a *API) part(r *http.Request, t transfer, form legal) (int64, error) {
 			return have, err
 		}
 		defer leave()
-		return have, a.finish(r.Context(), callerOf(r).node, t, form)
+		return have, a.finish(r.Context(), t, form)
 	}
 	return have, err
 }
 
 // finish checks a whole upload and hands it on. What is refused is forgotten,
 // so that the node may begin again; what failed here stays for a retry.
-func (a *API) finish(ctx context.Context, node governance.NodeID, t transfer, form legal) error {
+func (a *API) finish(ctx context.Context, t transfer, form legal) error {
 	if err := a.check(t, form); err != nil {
 		return errors.Join(err, a.Uploads.Remove(t.name, t.length))
 	}
@@ -258,7 +253,7 @@ func (a *API) finish(ctx context.Context, node governance.NodeID, t transfer, fo
 		return err
 	}
 	defer body.Close()
-	if err := a.Work.Upload(ctx, node, t.assignment, t.name, t.length, body); err != nil {
+	if err := a.Work.Upload(ctx, form.slot, t.incoming(false), body); err != nil {
 		return err
 	}
 	return a.Uploads.Remove(t.name, t.length)
@@ -275,6 +270,10 @@ func (a *API) check(t transfer, form legal) error {
 		err = t.named(got)
 	}
 	return err
+}
+
+func (t transfer) incoming(checked bool) rounds.Incoming {
+	return rounds.Incoming{Assignment: t.assignment, Name: t.name, Size: t.length, Checked: checked}
 }
 
 // named refuses bytes that are not those of the transfer's name.

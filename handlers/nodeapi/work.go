@@ -38,13 +38,10 @@ type Work interface {
 	// the assignment is closed or its epoch is over.
 	Renew(ctx context.Context, node governance.NodeID, r protocol.Renewal) (protocol.Lease, error)
 
-	// Slot says what an open assignment of the node reads and may upload;
-	// Conflict when it is closed, NotFound when it is not the node's.
-	Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (rounds.Slot, error)
-
-	// Uploaded returns the name under which an update was stored that Upload
-	// took before; NotFound if it took none with this digest.
-	Uploaded(ctx context.Context, id training.AssignmentID, name training.Digest) (training.Digest, error)
+	// Slot says what an open assignment of the node reads and may upload, and
+	// whether an artefact was uploaded for it before; Conflict when it is
+	// closed, NotFound when it is not the node's.
+	Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID, artefact training.Digest) (rounds.Slot, error)
 
 	// Bounds says how many bytes an update of a slot may have, least and most,
 	// where its base has this header (with its length word) and so many parameters.
@@ -54,11 +51,10 @@ type Work interface {
 	// the reason why it is not in the one form that the recipe allows.
 	Check(slot rounds.Slot, header []byte, elements int, body io.Reader) (training.Digest, error)
 
-	// Upload takes an update that has been checked: size bytes with this
-	// digest.
-	// It stores them encrypted to the contributor's key. The same digest
-	// again is no error: nothing is read then.
-	Upload(ctx context.Context, node governance.NodeID, id training.AssignmentID, name training.Digest, size int64, body io.Reader) error
+	// Upload takes an update that has been checked, for a slot that this request
+	// was given, and stores it encrypted to the contributor's key. The same
+	// digest again is no error: nothing is read then.
+	Upload(ctx context.Context, slot rounds.Slot, in rounds.Incoming, body io.Reader) error
 
 	// Shard opens what another node handed over for a spot check, for an open
 	// assignment that trains its update again; NotFound for any other artefact.

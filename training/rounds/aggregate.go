@@ -3,6 +3,7 @@ package rounds
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"codeberg.org/althing/althing/governance"
@@ -20,14 +21,7 @@ import (
 // The act of the job that aggregates and of the one at the deadline; whoever
 // is second gets a Conflict.
 func (s *Store) CloseCollection(ctx context.Context, actor governance.Actor, id training.RoundID) error {
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := onlyJob(tx, "closes a round"); err != nil {
-			return nil, err
-		}
-		r, c, err := lockRound(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
+	return s.actOn(ctx, actor, id, "closes a round", func(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
 		if err := inState(r, Collecting); err != nil {
 			return nil, err
 		}
@@ -52,15 +46,12 @@ func (s *Store) CloseCollection(ctx context.Context, actor governance.Actor, id 
 		if err := s.move(ctx, tx, r, Aggregating, ""); err != nil {
 			return nil, err
 		}
-		if err := s.close(ctx, tx, id); err != nil {
-			return nil, err
-		}
+		shut(tx, id)
 		if err := tx.Enqueue(ctx, AggregateArgs{Round: id}, uniqueByRound()); err != nil {
 			return nil, err
 		}
 		return RoundClosed{Round: id, Updates: come, Asked: len(r.Cohort), Epoch: r.Epoch + 1}, nil
 	})
-	return err
 }
 
 // tooFew says why a round cannot be aggregated, or "". A replay wants every
@@ -220,14 +211,7 @@ type Result struct {
 // act that completes the job which computed it. The guarded transition makes
 // it happen once, whatever number of servers computed.
 func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id training.RoundID, res Result) error {
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := onlyJob(tx, "aggregates a round"); err != nil {
-			return nil, err
-		}
-		r, c, err := lockRound(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
+	return s.actOn(ctx, actor, id, "aggregates a round", func(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
 		if err := inState(r, Aggregating); err != nil {
 			return nil, err
 		}
@@ -265,7 +249,6 @@ func (s *Store) Aggregate(ctx context.Context, actor governance.Actor, id traini
 		r.Checkpoint = &res.Checkpoint
 		return ev, s.evaluate(ctx, tx, r, c, participants)
 	})
-	return err
 }
 
 // outcome is the step that writes what came of a round, and completes its event.
@@ -316,17 +299,22 @@ func (s *Store) weigh(ctx context.Context, tx *audit.Tx, r roundRow, res Result)
 		return RoundAggregated{}, nil, fmt.Errorf("aggregate round %d: %d updates, %d members count, weights for %d", r.ID, len(taken), owners(heavy), len(res.Weights))
 	}
 	ev := RoundAggregated{Round: r.ID, Checkpoint: res.Checkpoint.Hex(), Arithmetic: training.Arithmetic}
-	for _, u := range taken {
+	norms := make([]float64, len(taken))
+	for i, u := range taken {
 		w := res.Weights[u.Node]
 		if w < 0 || w > u.Tokens { // Tokens holds the examples here
 			return ev, nil, fmt.Errorf("aggregate round %d: weight %d of node %d, which has %d examples", r.ID, w, u.Node, u.Tokens)
 		}
-		const update = `update updates set weight = @weight, norm = @norm where round = @round and node = @node`
-		args := pgx.StrictNamedArgs{"weight": w, "norm": res.Norms[u.Node], "round": r.ID, "node": u.Node}
-		if _, err := tx.Exec(ctx, update, args); err != nil {
-			return ev, nil, fmt.Errorf("weigh update of node %d: %w", u.Node, err)
-		}
+		norms[i] = res.Norms[u.Node]
 		ev.Nodes, ev.Weights, ev.Total = append(ev.Nodes, u.Node), append(ev.Weights, w), ev.Total+w
+	}
+	const update = `
+		update updates u set weight = t.weight, norm = t.norm
+		from unnest(@nodes::bigint[], @weights::bigint[], @norms::float8[]) as t (node, weight, norm)
+		where u.round = @round and u.node = t.node`
+	args := pgx.StrictNamedArgs{"round": r.ID, "nodes": plain(ev.Nodes), "weights": ev.Weights, "norms": norms}
+	if _, err := tx.Exec(ctx, update, args); err != nil {
+		return ev, nil, fmt.Errorf("weigh updates of round %d: %w", r.ID, err)
 	}
 	return ev, taken, nil
 }
@@ -338,15 +326,11 @@ func (s *Store) evaluate(ctx context.Context, tx *audit.Tx, r roundRow, c campai
 	by := tx.Now(ctx).Add(time.Duration(c.Recipe.Deadline) * time.Second)
 	var list []task
 	if c.Replays == 0 {
-		for _, n := range participants {
-			const q = `select coalesce(max(validation), 0) from manifests where node = @node and newest`
-			var records int64
-			if err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"node": n.Node}).Scan(&records); err != nil {
-				return fmt.Errorf("ask node %d to measure: %w", n.Node, err)
-			}
-			if records < c.Settings.MinRecords {
-				continue
-			}
+		able, err := s.measuring(ctx, tx, c, participants)
+		if err != nil {
+			return err
+		}
+		for _, n := range able {
 			for _, base := range []training.Digest{r.Base, *r.Checkpoint, c.Base} { // the campaign's base may be the round's: asked once
 				list = append(list, task{campaign: c.ID, round: r.ID, node: n.Node, owner: n.Owner, kind: protocol.Evaluate, decision: c.Decision, epoch: r.Epoch, base: base, most: 1, expires: by})
 			}
@@ -366,4 +350,21 @@ func (s *Store) evaluate(ctx context.Context, tx *audit.Tx, r roundRow, c campai
 		return err
 	}
 	return tx.EnqueueAt(ctx, DeadlineArgs{Round: r.ID, Epoch: r.Epoch}, by)
+}
+
+// measuring is the step that keeps those who have enough records to measure on.
+func (s *Store) measuring(ctx context.Context, tx *audit.Tx, c campaignRow, participants []candidate) ([]candidate, error) {
+	nodes := make([]governance.NodeID, len(participants))
+	for i, n := range participants {
+		nodes[i] = n.Node
+	}
+	const q = `select node, validation from manifests where node = any(@nodes::bigint[]) and newest`
+	rows, _ := tx.Query(ctx, q, pgx.StrictNamedArgs{"nodes": plain(nodes)})
+	records := map[governance.NodeID]int64{}
+	var node governance.NodeID
+	var n int64
+	if _, err := pgx.ForEachRow(rows, []any{&node, &n}, func() error { records[node] = n; return nil }); err != nil {
+		return nil, fmt.Errorf("ask %d nodes to measure: %w", len(participants), err)
+	}
+	return slices.DeleteFunc(slices.Clone(participants), func(p candidate) bool { return records[p.Node] < c.Settings.MinRecords }), nil
 }

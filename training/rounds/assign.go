@@ -35,16 +35,27 @@ type task struct {
 	expires    time.Time
 }
 
-// assign is the step that writes assignments, all in one trip to the database.
-// One that exists stays.
+// assign is the step that writes assignments, all in one statement: a round may
+// ask thousands of nodes. One that exists stays.
 func (s *Store) assign(ctx context.Context, tx *audit.Tx, list ...task) error {
 	const insert = `
 		insert into assignments (campaign, round, unlearning, node, owner, kind, decision, origin, audits, spot, epoch, base, seed, most,
 			manifest, forget, state, expires_at)
-		values (@campaign, nullif(@round, 0), nullif(@unlearning, 0), @node, @owner, @kind, @decision, nullif(@origin, 0),
-			nullif(@audits, 0), nullif(@spot, 0), @epoch, @base, @seed, @most, @manifest, @forget, 'open', @expires)
+		select campaign, nullif(round, 0), nullif(unlearning, 0), node, owner, kind, decision, nullif(origin, 0), nullif(audits, 0),
+			nullif(spot, 0), epoch, base, seed, most, manifest, forget, 'open', expires
+		from unnest(@campaigns::bigint[], @rounds::bigint[], @cases::bigint[], @nodes::bigint[], @owners::bigint[], @kinds::text[],
+			@decisions::bigint[], @origins::bigint[], @audits::bigint[], @spots::bigint[], @epochs::int[], @bases::bytea[], @seeds::bigint[],
+			@mosts::bigint[], @manifests::bytea[], @forgets::text[], @expires::timestamptz[]) with ordinality
+			as t (campaign, round, unlearning, node, owner, kind, decision, origin, audits, spot, epoch, base, seed, most, manifest, forget, expires, n)
+		order by n
 		on conflict (round, unlearning, node, kind, base) do nothing`
-	var batch pgx.Batch
+	if len(list) == 0 {
+		return nil
+	}
+	ids := map[string][]int64{}
+	var kinds, forgets []string
+	var bases, manifests [][]byte
+	var expires []time.Time
 	for _, t := range list {
 		forget := ""
 		if t.forget != nil {
@@ -54,13 +65,25 @@ func (s *Store) assign(ctx context.Context, tx *audit.Tx, list ...task) error {
 			}
 			forget = string(text)
 		}
-		batch.Queue(insert, pgx.StrictNamedArgs{
-			"campaign": t.campaign, "round": int64(t.round), "unlearning": int64(t.unlearning), "node": t.node, "owner": t.owner,
-			"kind": t.kind, "decision": t.decision, "origin": int64(t.origin), "audits": int64(t.audits), "spot": int64(t.spot), "epoch": t.epoch, "base": t.base,
-			"seed": int64(t.seed), "most": max(1, t.most), "manifest": t.manifest, "forget": forget, "expires": t.expires,
-		})
+		for name, v := range map[string]int64{
+			"campaigns": int64(t.campaign), "rounds": int64(t.round), "cases": int64(t.unlearning), "nodes": int64(t.node), "owners": int64(t.owner),
+			"decisions": int64(t.decision), "origins": int64(t.origin), "audits": int64(t.audits), "spots": int64(t.spot), "epochs": int64(t.epoch),
+			"seeds": int64(t.seed), "mosts": max(1, t.most),
+		} {
+			ids[name] = append(ids[name], v)
+		}
+		var manifest []byte
+		if t.manifest != nil {
+			manifest = t.manifest[:]
+		}
+		kinds, forgets, bases = append(kinds, t.kind), append(forgets, forget), append(bases, t.base[:])
+		manifests, expires = append(manifests, manifest), append(expires, t.expires)
 	}
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+	args := pgx.StrictNamedArgs{"kinds": kinds, "forgets": forgets, "bases": bases, "manifests": manifests, "expires": expires}
+	for name, v := range ids {
+		args[name] = v
+	}
+	if _, err := tx.Exec(ctx, insert, args); err != nil {
 		return fmt.Errorf("assign %d tasks: %w", len(list), err)
 	}
 	return nil

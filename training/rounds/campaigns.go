@@ -218,9 +218,7 @@ func (s *Store) Halt(ctx context.Context, tx *audit.Tx, id training.CampaignID, 
 		if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
 			return 0, false, err
 		}
-		if err := s.close(ctx, tx, r.ID); err != nil {
-			return 0, false, err
-		}
+		shut(tx, r.ID)
 	}
 	return round, true, s.end(ctx, tx, c, Stopped, reason)
 }
@@ -239,12 +237,11 @@ func Affected(ctx context.Context, tx *audit.Tx) ([]training.CampaignID, error) 
 	return found, nil
 }
 
-// close is the step that takes back the assignments of a round that nobody
-// waits for any more.
-func (s *Store) close(ctx context.Context, tx *audit.Tx, round training.RoundID) error {
+// shut is the step that takes back the assignments of a round that nobody
+// waits for any more, at the end of the act.
+func shut(tx *audit.Tx, round training.RoundID) {
 	const update = `update assignments set state = 'closed' where round = @round and state = 'open' and spot is null`
-	if _, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"round": round}); err != nil {
+	tx.Lastly(update, pgx.StrictNamedArgs{"round": round}, func(err error) error {
 		return fmt.Errorf("close assignments of round %d: %w", round, err)
-	}
-	return nil
+	})
 }

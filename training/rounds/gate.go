@@ -16,20 +16,12 @@ var _ = audit.Register[CampaignWithheld]()
 // the act of a job after its last try. The round is tried again with another
 // cohort.
 func (s *Store) Abandon(ctx context.Context, actor governance.Actor, id training.RoundID, reason string) error {
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := onlyJob(tx, "abandons a round"); err != nil {
-			return nil, err
-		}
-		r, c, err := lockRound(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
+	return s.actOn(ctx, actor, id, "abandons a round", func(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
 		if err := inState(r, Collecting, Aggregating, Evaluating); err != nil {
 			return nil, err
 		}
 		return s.abandon(ctx, tx, r, c, reason)
 	})
-	return err
 }
 
 // Passes reports whether the last round of a finished campaign passes the
@@ -62,7 +54,10 @@ func (s *Store) Withhold(ctx context.Context, actor governance.Actor, id trainin
 		if len(heads) == 0 {
 			return nil, governance.Errorf(governance.Conflict, "Campaign %d has no result that could be withheld.", id)
 		}
-		return CampaignWithheld{Campaign: id, Checkpoint: heads[0].Hex(), Reason: reason}, s.wake(ctx, tx, campaigns)
+		if err := s.wake(ctx, tx, campaigns); err != nil {
+			return nil, err
+		}
+		return CampaignWithheld{Campaign: id, Checkpoint: heads[0].Hex(), Reason: reason}, nil
 	})
 	return err
 }

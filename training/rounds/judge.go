@@ -29,14 +29,7 @@ type Measurement struct {
 // cohort. What nobody could measure is accepted and marked so; it passes no
 // publishing gate.
 func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.RoundID) error {
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := onlyJob(tx, "judges a round"); err != nil {
-			return nil, err
-		}
-		r, c, err := lockRound(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
+	return s.actOn(ctx, actor, id, "judges a round", func(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
 		if err := inState(r, Evaluating); err != nil {
 			return nil, err
 		}
@@ -48,9 +41,7 @@ func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.R
 		if open > 0 && tx.Now(ctx).Before(*r.EvaluateBy) {
 			return nil, ErrWaiting
 		}
-		if err := s.close(ctx, tx, id); err != nil {
-			return nil, err
-		}
+		shut(tx, id)
 		m, err := measurement(ctx, tx, r, c)
 		if err != nil {
 			return nil, err
@@ -87,7 +78,6 @@ func (s *Store) Judge(ctx context.Context, actor governance.Actor, id training.R
 		ev.Ends, err = s.next(ctx, tx, r, c, *r.Checkpoint, r.Server)
 		return ev, err
 	})
-	return err
 }
 
 // used is the step that notes whose updates went into an accepted checkpoint.

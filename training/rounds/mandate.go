@@ -21,9 +21,12 @@ type proofs struct {
 	continues  map[int64]translog.Consistency
 }
 
-// steady is how long a checkpoint counts as the newest: about as long as the
-// sequencer takes to sign the next.
+// steady is how long the sequencer takes to sign the next checkpoint, about.
 const steady = 100 * time.Millisecond
+
+// lasting is how long mandates are shown under one checkpoint, if it holds
+// their decisions and continues what their nodes remember.
+const lasting = 5 * time.Second
 
 // Why there is no mandate yet. Both pass by themselves.
 var (
@@ -38,7 +41,7 @@ func (s *Store) assignment(ctx context.Context, node governance.NodeID, w waitin
 	if err != nil {
 		return protocol.Assignment{}, fmt.Errorf("mandate of assignment %d: %w", w.ID, err)
 	}
-	recipe, err := protocol.Decode[protocol.Recipe]([]byte(w.Recipe))
+	recipe, err := recipes.read(w.Recipe)
 	if err != nil {
 		return protocol.Assignment{}, fmt.Errorf("recipe of assignment %d: %w", w.ID, err)
 	}
@@ -112,7 +115,7 @@ func (s *Store) prove(ctx context.Context, w waiting, logSize int64) (protocol.M
 // continues proves that the newest checkpoint continues the log of an older
 // size. A new checkpoint empties the kept proofs.
 func (s *Store) continues(ctx context.Context, older int64) (translog.Consistency, error) {
-	if p, ok := s.proofs.continues[older]; ok && s.now().Sub(s.proofs.read) < steady {
+	if p, ok := s.proofs.continues[older]; ok && s.now().Sub(s.proofs.read) < lasting {
 		return p, nil
 	}
 	p, signed, err := s.log.Consistency(ctx, older)

@@ -33,14 +33,7 @@ const lookAgain = 5 * time.Second
 // deadline the attempt is abandoned. With fewer nodes than the recipe asks for,
 // but enough, it waits a quarter of that for those who are away, if any are.
 func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.RoundID) error {
-	_, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if err := onlyJob(tx, "opens a round"); err != nil {
-			return nil, err
-		}
-		r, c, err := lockRound(ctx, tx, id)
-		if err != nil {
-			return nil, err
-		}
+	return s.actOn(ctx, actor, id, "opens a round", func(ctx context.Context, tx *audit.Tx, r roundRow, c campaignRow) (audit.Event, error) {
 		if err := inState(r, Planned, Selecting); err != nil {
 			return nil, err
 		}
@@ -88,7 +81,6 @@ func (s *Store) Open(ctx context.Context, actor governance.Actor, id training.Ro
 		}
 		return RoundWaits{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Eligible: len(found), Wanted: c.Recipe.Cohort}, nil
 	})
-	return err
 }
 
 // enough asks for the recipe's fewest updates, and for the members that its
@@ -197,9 +189,7 @@ func (s *Store) abandon(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	if err := s.move(ctx, tx, r, Abandoned, reason); err != nil {
 		return nil, err
 	}
-	if err := s.close(ctx, tx, r.ID); err != nil {
-		return nil, err
-	}
+	shut(tx, r.ID)
 	ev := RoundAbandoned{Round: r.ID, Campaign: c.ID, Number: r.Number, Attempt: r.Attempt, Reason: reason}
 	ev.Stops = r.Attempt >= c.Settings.Attempts
 	return ev, s.again(ctx, tx, r, c, reason)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"codeberg.org/althing/althing/governance"
-	"codeberg.org/althing/althing/training/protocol"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -57,7 +56,7 @@ func (s *Store) pace(ctx context.Context, nodes []governance.NodeID) ([]Pacing, 
 	if err != nil {
 		return nil, err
 	}
-	decided, err := protocol.Decode[protocol.Recipe]([]byte(recipe))
+	decided, err := recipes.read(recipe)
 	if err != nil {
 		return nil, err
 	}

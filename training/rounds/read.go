@@ -142,6 +142,20 @@ func (s *Store) Round(ctx context.Context, id training.RoundID) (Round, error) {
 	return r, nil
 }
 
+// State returns the state of a round.
+func (s *Store) State(ctx context.Context, id training.RoundID) (string, error) {
+	const q = `select state from rounds where id = @id`
+	var state string
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}).Scan(&state)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", governance.Errorf(governance.NotFound, "There is no round %d.", id)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read state of round %d: %w", id, err)
+	}
+	return state, nil
+}
+
 // Rounds lists every attempt of a campaign in its order.
 func (s *Store) Rounds(ctx context.Context, campaign training.CampaignID) ([]Round, error) {
 	const q = `select ` + roundColumns + ` from rounds r where r.campaign = @campaign order by r.number, r.attempt`

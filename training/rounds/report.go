@@ -42,15 +42,13 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 	if err := rep.Check(); err != nil {
 		return governance.Errorf(governance.Invalid, "The report cannot be taken: %v.", err)
 	}
+	if actor.Node == 0 {
+		return governance.Errorf(governance.Forbidden, "Only a node reports.")
+	}
 	far := false // so many are open that this cannot be the last, or this act has asked for what follows
-	receipt, err := s.trail.Act(ctx, actor, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
-		if tx.Actor.Node == 0 {
-			return nil, governance.Errorf(governance.Forbidden, "Only a node reports.")
-		}
-		a, r, c, err := lockAssignment(ctx, tx, rep.Assignment)
-		if err != nil {
-			return nil, err
-		}
+	var h reporting
+	receipt, err := s.trail.ActHolding(ctx, actor, h.holding(actor.Node, rep), func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		a := h.assigned
 		switch {
 		case a.State == "done" || a.State == "refused":
 			return nil, governance.Errorf(governance.Conflict, "Assignment %d was answered already, and that answer counts.", a.ID)
@@ -66,16 +64,17 @@ func (s *Store) Report(ctx context.Context, actor governance.Actor, rep protocol
 			return s.caseReported(ctx, tx, a, rep)
 		}
 		if protocol.OfSpot(a.Kind) {
-			return s.spotReported(ctx, tx, a, r, rep)
+			return s.spotReported(ctx, tx, a, h.round, rep)
 		}
 		var ev audit.Event
+		var err error
 		if a.Kind == protocol.Train {
-			ev, err = s.trained(ctx, tx, a, r, c, rep)
+			ev, err = h.trained(tx, rep)
 		} else {
-			ev, err = measured(a, r, rep)
+			ev, err = measured(a, h.round, rep)
 		}
 		if err == nil {
-			far, err = s.last(ctx, tx, a, r)
+			far, err = h.last(ctx, tx, rep)
 		}
 		return ev, err
 	})
@@ -118,9 +117,20 @@ func (s *Store) complete(ctx context.Context, id training.AssignmentID) {
 	}
 }
 
-// lockAssignment is the step that reads the acting node's assignment, locked,
-// and before it the campaign and the round, shared: one journey to the database.
-func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID) (assigned, roundRow, campaignRow, error) {
+// reporting is what the act of a report holds and reads before it decides.
+type reporting struct {
+	assigned
+	round    roundRow
+	campaign campaignRow
+	open     int // assignments of this kind in the round, most at most; this one is one of them
+	come     int // updates of the round
+	sealed   *training.Digest
+	sent     int64 // bytes of the update that sealed names
+}
+
+// holding reads the acting node's assignment, locked, and before it the
+// campaign and the round, shared; behind them what decides what follows.
+func (h *reporting) holding(node governance.NodeID, rep protocol.Report) audit.Holding {
 	const campaign = campaignSQL + `
 		where id = (select r.campaign from assignments a join rounds r on r.id = a.round where a.id = @id and a.node = @node) for share`
 	const round = reportedRoundSQL + `
@@ -129,38 +139,54 @@ func lockAssignment(ctx context.Context, tx *audit.Tx, id training.AssignmentID)
 		select id, coalesce(round, 0), coalesce(unlearning, 0), node, owner, kind, epoch, base, most, state, expires_at,
 			coalesce(spot, 0)
 		from assignments where id = @id and node = @node for update`
-	args := pgx.StrictNamedArgs{"id": id, "node": tx.Actor.Node}
-	var locks pgx.Batch
-	for _, q := range []string{campaign, round, assignment} {
-		locks.Queue(q, args)
-	}
-	var a assigned
-	var r roundRow
-	var c campaignRow
-	err := tx.Locking(ctx, &locks, func(results pgx.BatchResults) error {
-		var errs [2]error
-		c, errs[0] = scanCampaignRow(results.QueryRow())
-		r, errs[1] = scanRoundRow(results.QueryRow())
-		for _, err := range errs { // an assignment of a case has neither
-			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-				return err
+	const rest = `
+		select (select count(*) from (
+				select from assignments o where o.round = a.round and o.kind = a.kind and o.state = 'open' limit @most) as o),
+			case a.kind when 'train' then (select count(*) from updates where round = a.round) else 0 end,
+			b.sealed, coalesce(b.size, 0)
+		from assignments a left join blob_candidates b on b.assignment = a.id and b.digest = @digest
+		where a.id = @id and a.node = @node`
+	args := pgx.StrictNamedArgs{"id": rep.Assignment, "node": node}
+	return audit.Holding{
+		Queue: func(b *pgx.Batch) {
+			*h = reporting{}
+			for _, q := range []string{campaign, round, assignment} {
+				b.Queue(q, args)
 			}
-		}
-		rows, _ := results.Query()
-		var err error
-		a, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[assigned])
-		if errors.Is(err, pgx.ErrNoRows) {
-			return governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", tx.Actor.Node, id)
-		}
-		if err == nil && a.Round != r.ID {
-			err = fmt.Errorf("assignment %d is of round %d, which is not there", id, a.Round)
-		}
-		return err
-	})
-	if err != nil {
-		err = fmt.Errorf("lock assignment %d: %w", id, err)
+			b.Queue(rest, pgx.StrictNamedArgs{"id": rep.Assignment, "node": node, "most": most, "digest": rep.Update})
+		},
+		Read: func(results pgx.BatchResults) error {
+			err := h.read(results)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, rep.Assignment)
+			}
+			if err != nil {
+				return fmt.Errorf("lock assignment %d: %w", rep.Assignment, err)
+			}
+			return nil
+		},
 	}
-	return a, r, c, err
+}
+
+func (h *reporting) read(results pgx.BatchResults) error {
+	var errs [2]error
+	h.campaign, errs[0] = scanCampaignRow(results.QueryRow())
+	h.round, errs[1] = scanRoundRow(results.QueryRow())
+	for _, err := range errs { // an assignment of a case has neither
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+	}
+	rows, _ := results.Query()
+	var err error
+	h.assigned, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[assigned])
+	if err == nil && h.Round != h.round.ID {
+		err = fmt.Errorf("it is of round %d, which is not there", h.Round)
+	}
+	if err != nil {
+		return err
+	}
+	return results.QueryRow().Scan(&h.open, &h.come, &h.sealed, &h.sent)
 }
 
 // answer is the step that keeps the report with its assignment.
@@ -169,47 +195,35 @@ func (s *Store) answer(ctx context.Context, tx *audit.Tx, a assigned, rep protoc
 	if err != nil {
 		return fmt.Errorf("report on assignment %d: %w", a.ID, err)
 	}
-	state := "done"
+	state, judgement := "done", nodes.Accepted
 	if rep.Refused != "" {
-		state = "refused"
+		state, judgement = "refused", nodes.Refused
 	}
 	if err := s.crash("report " + a.Kind); err != nil {
 		return err
 	}
+	// The act holds the assignment, which is open.
 	const update = `
 		update assignments set state = @state, report = @report, reported_at = @now where id = @id and state = 'open'`
-	tag, err := tx.Exec(ctx, update, pgx.StrictNamedArgs{"state": state, "report": string(text), "now": tx.Now(ctx), "id": a.ID})
-	if err != nil {
+	tx.Lastly(update, pgx.StrictNamedArgs{"state": state, "report": string(text), "now": tx.Now(ctx), "id": a.ID}, func(err error) error {
 		return fmt.Errorf("report on assignment %d: %w", a.ID, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return governance.Errorf(governance.Conflict, "Assignment %d was answered already.", a.ID)
-	}
-	judgement := nodes.Accepted
-	if rep.Refused != "" {
-		judgement = nodes.Refused
-	}
+	})
 	return nodes.Judge(ctx, tx, a.Node, judgement)
 }
 
 // trained is the step that takes an update.
-func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRow, c campaignRow, rep protocol.Report) (audit.Event, error) {
+func (h *reporting) trained(tx *audit.Tx, rep protocol.Report) (audit.Event, error) {
+	a, r, c := h.assigned, h.round, h.campaign
 	if err := inState(r, Collecting); err != nil {
 		return nil, err
 	}
 	if rep.Refused != "" {
 		return Declined{Round: r.ID, Node: a.Node, Task: a.Kind}, nil
 	}
-	const uploaded = `select sealed, size from blob_candidates where assignment = @id and digest = @digest`
-	var sealed training.Digest
-	var sent int64
-	err := tx.QueryRow(ctx, uploaded, pgx.StrictNamedArgs{"id": a.ID, "digest": rep.Update}).Scan(&sealed, &sent)
 	examples := min(rep.Examples, a.Most)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case h.sealed == nil:
 		return nil, governance.Errorf(governance.Invalid, "The report names the update %s, which was not uploaded for assignment %d.", rep.Update, a.ID)
-	case err != nil:
-		return nil, fmt.Errorf("read upload of assignment %d: %w", a.ID, err)
 	case examples < 1:
 		return nil, governance.Errorf(governance.Invalid, "An update of no examples counts for nothing.")
 	case rep.Manifest.IsZero():
@@ -222,16 +236,15 @@ func (s *Store) trained(ctx context.Context, tx *audit.Tx, a assigned, r roundRo
 	const insert = `
 		insert into updates (round, node, owner, assignment, digest, sealed, examples, manifest, tokens, steps, sent)
 		values (@round, @node, @owner, @assignment, @digest, @sealed, @examples, @manifest, @tokens, @steps, @sent)`
-	_, err = tx.Exec(ctx, insert, pgx.StrictNamedArgs{
-		"round": r.ID, "node": a.Node, "owner": a.Owner, "assignment": a.ID, "digest": rep.Update, "sealed": sealed,
-		"examples": examples, "manifest": rep.Manifest, "tokens": rep.Tokens, "steps": steps, "sent": sent,
-	})
-	if err != nil {
+	tx.Lastly(insert, pgx.StrictNamedArgs{
+		"round": r.ID, "node": a.Node, "owner": a.Owner, "assignment": a.ID, "digest": rep.Update, "sealed": h.sealed,
+		"examples": examples, "manifest": rep.Manifest, "tokens": rep.Tokens, "steps": steps, "sent": h.sent,
+	}, func(err error) error {
 		counted := governance.Errorf(governance.Conflict, "Round %d has an update of node %d already.", r.ID, a.Node)
-		return nil, pg.Translate(fmt.Errorf("take update of node %d: %w", a.Node, err), map[string]error{
+		return pg.Translate(fmt.Errorf("take update of node %d: %w", a.Node, err), map[string]error{
 			"updates_pkey": counted, "updates_assignment_key": counted,
 		})
-	}
+	})
 	ev := UpdateReceived{
 		Round: r.ID, Node: a.Node, Digest: rep.Update.Hex(), Examples: examples, Manifest: rep.Manifest.Hex(), Suppressed: rep.Suppressed,
 	}
@@ -266,24 +279,19 @@ const most = 64
 // last is the step that asks for what follows when nothing more is waited for.
 // It answers false where the reports that are on their way beside this one
 // could make it the last.
-func (s *Store) last(ctx context.Context, tx *audit.Tx, a assigned, r roundRow) (bool, error) {
-	const q = `
-		select (select count(*) from (
-				select from assignments where round = @round and kind = @kind and state = 'open' limit @most) as o),
-			case @kind when 'train' then (select count(*) from updates where round = @round) else 0 end`
-	var open, come int
-	args := pgx.StrictNamedArgs{"round": r.ID, "kind": a.Kind, "most": most}
-	if err := tx.QueryRow(ctx, q, args).Scan(&open, &come); err != nil {
-		return false, fmt.Errorf("count reports of round %d: %w", r.ID, err)
+func (h *reporting) last(ctx context.Context, tx *audit.Tx, rep protocol.Report) (bool, error) {
+	train := h.Kind == protocol.Train
+	come := h.come
+	if train && rep.Refused == "" {
+		come++ // this one
 	}
-	train := a.Kind == protocol.Train
 	switch {
-	case open > 0 && !(train && come >= r.Wanted):
-		return open == most && !(train && come >= r.Wanted-most), nil
+	case h.open > 1 && !(train && come >= h.round.Wanted):
+		return h.open == most && !(train && come >= h.round.Wanted-most), nil
 	case train:
-		return true, tx.Enqueue(ctx, AggregateArgs{Round: r.ID}, uniqueByRound())
+		return true, tx.Enqueue(ctx, AggregateArgs{Round: h.round.ID}, uniqueByRound())
 	}
-	return true, tx.Enqueue(ctx, JudgeArgs{Round: r.ID}, uniqueByRound())
+	return true, tx.Enqueue(ctx, JudgeArgs{Round: h.round.ID}, uniqueByRound())
 }
 
 // measured is the step that takes a measurement of one checkpoint on the

@@ -159,10 +159,10 @@ func scanCampaignRow(row pgx.Row) (campaignRow, error) {
 	if err != nil {
 		return c, fmt.Errorf("read campaign: %w", err)
 	}
-	if c.Recipe, err = protocol.Decode[protocol.Recipe]([]byte(recipe)); err != nil {
+	if c.Recipe, err = recipes.read(recipe); err != nil {
 		return c, fmt.Errorf("campaign %d: recipe: %w", c.ID, err)
 	}
-	if c.Settings, err = protocol.Decode[Settings]([]byte(settings)); err != nil {
+	if c.Settings, err = settled.read(settings); err != nil {
 		return c, fmt.Errorf("campaign %d: settings: %w", c.ID, err)
 	}
 	return c, nil
@@ -191,23 +191,55 @@ type roundRow struct {
 }
 
 // lockRound is the step that reads a round and its campaign, both locked.
-func lockRound(ctx context.Context, tx *audit.Tx, id training.RoundID) (roundRow, campaignRow, error) {
-	const whose = `select campaign from rounds where id = @id`
-	var campaign training.CampaignID
-	err := tx.QueryRow(ctx, whose, pgx.StrictNamedArgs{"id": id}).Scan(&campaign)
+func lockRound(ctx context.Context, tx *audit.Tx, id training.RoundID) (r roundRow, c campaignRow, err error) {
+	var locks pgx.Batch
+	queueRound(&locks, id)
+	err = tx.Locking(ctx, &locks, func(results pgx.BatchResults) error {
+		r, c, err = readRound(results, id)
+		return err
+	})
+	return r, c, err
+}
+
+func queueRound(locks *pgx.Batch, id training.RoundID) {
+	const campaign = campaignSQL + `where id = (select campaign from rounds where id = @id) for update`
+	const round = roundSQL + `where id = @id for update`
+	for _, q := range []string{campaign, round} {
+		locks.Queue(q, pgx.StrictNamedArgs{"id": id})
+	}
+}
+
+func readRound(results pgx.BatchResults, id training.RoundID) (roundRow, campaignRow, error) {
+	c, err := scanCampaignRow(results.QueryRow())
 	if errors.Is(err, pgx.ErrNoRows) {
-		return roundRow{}, campaignRow{}, governance.Errorf(governance.NotFound, "There is no round %d.", id)
+		return roundRow{}, c, governance.Errorf(governance.NotFound, "There is no round %d.", id)
 	}
-	if err != nil {
-		return roundRow{}, campaignRow{}, fmt.Errorf("read round %d: %w", id, err)
-	}
-	c, err := lockCampaign(ctx, tx, campaign)
 	if err != nil {
 		return roundRow{}, c, err
 	}
-	const q = roundSQL + `where id = @id for update`
-	r, err := scanRoundRow(tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id}))
+	r, err := scanRoundRow(results.QueryRow())
 	return r, c, err
+}
+
+// actOn is an act that the platform does by itself under a mandate on a round,
+// which it holds with its campaign from the first journey on.
+func (s *Store) actOn(ctx context.Context, actor governance.Actor, id training.RoundID, what string, f func(context.Context, *audit.Tx, roundRow, campaignRow) (audit.Event, error)) error {
+	if err := jobOnly(actor, what); err != nil {
+		return err
+	}
+	var r roundRow
+	var c campaignRow
+	held := audit.Holding{
+		Queue: func(b *pgx.Batch) { queueRound(b, id) },
+		Read: func(results pgx.BatchResults) (err error) {
+			r, c, err = readRound(results, id)
+			return err
+		},
+	}
+	_, err := s.trail.ActHolding(ctx, actor, held, func(ctx context.Context, tx *audit.Tx) (audit.Event, error) {
+		return f(ctx, tx, r, c)
+	})
+	return err
 }
 
 func scanRoundRow(row pgx.Row) (roundRow, error) {
@@ -248,10 +280,10 @@ func (s *Store) move(ctx context.Context, tx *audit.Tx, r roundRow, to, reason s
 }
 
 // wake is the step that tells every server, when the act has committed.
-func (s *Store) wake(ctx context.Context, tx *audit.Tx, channel string) error {
-	if _, err := tx.Exec(ctx, `select pg_notify(@channel, '')`, pgx.StrictNamedArgs{"channel": channel}); err != nil {
+func (s *Store) wake(_ context.Context, tx *audit.Tx, channel string) error {
+	tx.Lastly(`select pg_notify(@channel, '')`, pgx.StrictNamedArgs{"channel": channel}, func(err error) error {
 		return fmt.Errorf("notify %s: %w", channel, err)
-	}
+	})
 	return nil
 }
 
@@ -266,8 +298,10 @@ func inState(r roundRow, states ...string) error {
 }
 
 // onlyJob is the right of acts that the platform does by itself under a mandate.
-func onlyJob(tx *audit.Tx, what string) error {
-	if tx.Actor.Job == "" {
+func onlyJob(tx *audit.Tx, what string) error { return jobOnly(tx.Actor, what) }
+
+func jobOnly(actor governance.Actor, what string) error {
+	if actor.Job == "" {
 		return governance.Errorf(governance.Forbidden, "A decision of the community %s, and nobody else.", what)
 	}
 	return nil

@@ -103,7 +103,7 @@ func (s *Store) offer(ctx context.Context, nodes []governance.NodeID) ([]offered
 			where a.state = 'open' and a.expires_at > @now
 			order by a.id for update of a skip locked
 		), leased as (
-			insert into round_leases (assignment, node, until) select id, node, @until from free order by id
+			insert into round_leases (assignment, node, until) select id, node, @until from free where ` + pg.Unflushed + ` order by id
 			on conflict (assignment) do update set until = greatest(round_leases.until, excluded.until)
 		)
 		select w.node, free.id is null, a.id, coalesce(c.replays, c.id), coalesce(r.origin, r.id, d.origin, d.id, 0),
@@ -191,7 +191,7 @@ func (s *Store) renew(ctx context.Context, all []renewal) ([]renewed, error) {
 			from assignments a where exists (select from asked where asked.id = a.id and asked.node = a.node)
 		), kept as (
 			insert into round_leases (assignment, node, until)
-			select f.id, f.node, @until from found f join asked using (id, node, epoch) where f.open order by f.id
+			select f.id, f.node, @until from found f join asked using (id, node, epoch) where f.open and ` + pg.Unflushed + ` order by f.id
 			on conflict (assignment) do update set until = greatest(round_leases.until, excluded.until)
 		)
 		select id, node, epoch, open, expires_at from found`
@@ -235,15 +235,18 @@ type Slot struct {
 	Seed    uint64              // of the training; the codec's seed is derived from it
 	Control *training.Digest    // SCAFFOLD: the server's control variate, readable too; nil at first
 	Delta   *training.Digest    // readable too: makes Base of the base before it
+	Sealed  *training.Digest    // encrypted blob of the artefact that was asked about, if it was uploaded for this before
 }
 
-// Slot returns what an open assignment of the node allows: NotFound if it is
-// not the node's, Conflict if it is closed.
-func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID) (Slot, error) {
+// Slot returns what an open assignment of the node allows, and whether an
+// artefact was uploaded for it: NotFound if it is not the node's, Conflict if
+// it is closed.
+func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.AssignmentID, artefact training.Digest) (Slot, error) {
 	const q = `
 		select a.kind, a.owner, a.base, c.recipe, a.state = 'open' and a.expires_at > @now, a.seed,
 			coalesce(r.server_base, d.server_base), coalesce(a.round, 0), a.manifest,
-			(select f.delta from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1)
+			(select f.delta from rounds f where f.checkpoint = a.base and f.delta is not null order by f.id limit 1),
+			(select b.sealed from blob_candidates b where b.assignment = a.id and b.digest = @artefact)
 		from assignments a join campaigns c on c.id = a.campaign
 		left join rounds r on r.id = a.round
 		left join rounds d on d.id = a.audits
@@ -254,8 +257,8 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	var seed int64
 	var round training.RoundID
 	var manifest *training.Digest
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id, "node": node, "now": s.now()}).
-		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open, &seed, &slot.Control, &round, &manifest, &slot.Delta)
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id, "node": node, "artefact": artefact, "now": s.now()}).
+		Scan(&kind, &slot.Owner, &slot.Base, &recipe, &open, &seed, &slot.Control, &round, &manifest, &slot.Delta, &slot.Sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Slot{}, governance.Errorf(governance.NotFound, "Node %d has no assignment %d.", node, id)
 	}
@@ -265,7 +268,7 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	if !open {
 		return Slot{}, governance.Errorf(governance.Conflict, "Assignment %d is closed.", id)
 	}
-	decided, err := protocol.Decode[protocol.Recipe]([]byte(recipe))
+	decided, err := recipes.read(recipe)
 	if err != nil {
 		return Slot{}, fmt.Errorf("assignment %d: recipe: %w", id, err)
 	}
@@ -284,24 +287,22 @@ func (s *Store) Slot(ctx context.Context, node governance.NodeID, id training.As
 	return slot, nil
 }
 
-// Uploaded returns the name of the encrypted blob of an update that was
-// uploaded for an assignment before; NotFound if none was.
-func (s *Store) Uploaded(ctx context.Context, id training.AssignmentID, digest training.Digest) (training.Digest, error) {
-	const q = `select sealed from blob_candidates where assignment = @id and digest = @digest`
-	var sealed training.Digest
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"id": id, "digest": digest}).Scan(&sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return sealed, governance.Errorf(governance.NotFound, "No such update was uploaded for assignment %d.", id)
-	}
-	return sealed, err
+// Incoming is an update on its way into the store.
+type Incoming struct {
+	Assignment training.AssignmentID
+	Name       training.Digest
+	Size       int64
+	Checked    bool // its bytes were seen to have the digest Name and are in memory since
 }
 
 // Offer notes an update that was checked, encrypted and stored. Its node's
-// report makes it count; until then another upload replaces it.
+// report makes it count, and makes this note last; until then another upload
+// replaces it.
 func (s *Store) Offer(ctx context.Context, id training.AssignmentID, digest, sealed training.Digest, size int64) error {
 	return pg.Keep(ctx, s.pool, "blob_candidates", func(ctx context.Context, q pg.Querier) error {
 		const upsert = `
-			insert into blob_candidates (assignment, digest, sealed, at, size) values (@id, @digest, @sealed, @now, @size)
+			insert into blob_candidates (assignment, digest, sealed, at, size)
+			select @id, @digest, @sealed, @now, @size where ` + pg.Unflushed + `
 			on conflict (assignment) do update set digest = @digest, sealed = @sealed, at = @now, size = @size`
 		_, err := q.Exec(ctx, upsert, pgx.StrictNamedArgs{"id": id, "digest": digest, "sealed": sealed, "now": s.now(), "size": size})
 		return err
