@@ -16,6 +16,7 @@ import (
 
 	"codeberg.org/althing/althing/governance/audit"
 	"codeberg.org/althing/althing/governance/pg/pgtest"
+	"codeberg.org/althing/althing/handlers/cli/clitest"
 	"codeberg.org/althing/althing/training/blobs/s3/s3test"
 )
 
@@ -62,19 +63,19 @@ func (s *balancer) listen(t *testing.T) string {
 // of its own, in which only the keys are shared, and the artefacts where they
 // are not in a bucket.
 type cluster struct {
-	home
+	clitest.Home
 	balancer
 	site      *site
 	variables []string
 	hosts     map[string]string
-	programs  map[string]*program
+	programs  map[string]*clitest.Program
 }
 
 // newCluster keeps artefacts and the last checkpoint in a bucket of s3rver,
 // behind what keeps conditions, or in a folder where s3rver is missing.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{home: newHome(t), hosts: map[string]string{}, programs: map[string]*program{}}
+	c := &cluster{Home: clitest.NewHome(t), hosts: map[string]string{}, programs: map[string]*clitest.Program{}}
 	c.site = &site{url: c.listen(t)}
 	c.variables = []string{"DATABASE_URL=" + pgtest.URL(t)}
 	shared := []string{"keys"}
@@ -87,18 +88,18 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(why)
 	default:
 		t.Logf("artefacts and the last checkpoint are in a folder, not in a bucket: %s", why)
-		c.variables = append(c.variables, "ALTHING_CHECKPOINT="+c.path("checkpoint"))
+		c.variables = append(c.variables, "ALTHING_CHECKPOINT="+c.Path("checkpoint"))
 		shared = append(shared, "blobs")
 	}
 	for _, folder := range shared {
-		if err := os.Mkdir(c.path(folder), 0o700); err != nil {
+		if err := os.Mkdir(c.Path(folder), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"one", "two"} {
-			if err := os.MkdirAll(c.path(name), 0o755); err != nil {
+			if err := os.MkdirAll(c.Path(name), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Symlink(c.path(folder), c.path(name, folder)); err != nil {
+			if err := os.Symlink(c.Path(folder), c.Path(name, folder)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -107,13 +108,13 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // start starts a server and takes it up behind the address.
-func (c *cluster) start(t *testing.T, name string) *program {
+func (c *cluster) start(t *testing.T, name string) *clitest.Program {
 	t.Helper()
 	if c.hosts[name] == "" {
-		c.hosts[name] = freeAddress(t)
+		c.hosts[name] = clitest.FreeAddress(t)
 	}
-	p := c.startWith(t, c.variables, "serve", "--dir", c.path(name), "--addr", c.hosts[name], "--url", c.site.url)
-	p.says(t, "Althing serves")
+	p := c.StartWith(t, c.variables, "serve", "--dir", c.Path(name), "--addr", c.hosts[name], "--url", c.site.url)
+	p.Says(t, "Althing serves")
 	c.programs[name] = p
 	c.add(c.hosts[name])
 	return p
@@ -130,7 +131,7 @@ func (c *cluster) signal(t *testing.T, name string, s syscall.Signal) {
 	} else {
 		c.drop(c.hosts[name])
 	}
-	if err := c.programs[name].cmd.Process.Signal(s); err != nil {
+	if err := c.programs[name].Cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,18 +140,13 @@ func (c *cluster) signal(t *testing.T, name string, s syscall.Signal) {
 func (c *cluster) verifies(t *testing.T) {
 	t.Helper()
 	for name := range c.hosts {
-		check := c.home.start(t, "verify", "log", c.only(name).url+"/log/")
-		err := check.cmd.Wait()
-		<-check.ended
-		if err != nil {
-			t.Errorf("verify log against %s: %v\n%s", name, err, check.out)
-		}
+		c.Home.Start(t, "verify", "log", c.only(name).url+"/log/").Succeeds(t)
 	}
 }
 
 func (c *cluster) round(t *testing.T, id int64) *audit.RoundState {
 	t.Helper()
-	return c.site.replay(t).Rounds[id]
+	return clitest.Replay(t, c.site.url).Rounds[id]
 }
 
 // TestTheServerThatSignsDiesInTheMiddleOfARound has two nodes train for a
@@ -161,18 +157,18 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	one := c.start(t, "one")
-	one.says(t, signs)
+	one.Says(t, signs)
 	two := c.start(t, "two")
 	asta, bera := c.site.join(t, "asta"), c.site.join(t, "bera")
-	link := founding.FindStringSubmatch(two.out.String()) // each start makes a new one
+	link := founding.FindStringSubmatch(two.Said()) // each start makes a new one
 	if link == nil {
-		t.Fatalf("no founding link:\n%s", two.out)
+		t.Fatalf("no founding link:\n%s", two.Said())
 	}
 	asta.get("/founding?secret="+link[1]).send("/founding", url.Values{
 		"name": {"Skald"}, "purpose": {"To last."}, "model": {"Skald"}, "proposals.sponsors": {"0"}, "rounds.min_tokens": {"128"},
 		"class.1.discussion": {"0"}, "class.1.voting": {"20"}, "class.1.waiting": {"0"},
 	})
-	eventually(t, "both servers know the community's name", func() bool { // each reads it once a second
+	clitest.Eventually(t, "both servers know the community's name", func() bool { // each reads it once a second
 		return strings.Contains(c.only("one").visitor(t).get("/").body, "Skald") && strings.Contains(c.only("two").visitor(t).get("/").body, "Skald")
 	})
 	for i, p := range []*person{asta, bera} {
@@ -184,7 +180,7 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	}).want(http.StatusOK, "Train twice")
 	asta.get("/proposals/1").send("/proposals/1/state", url.Values{"do": {"table"}})
 	for _, p := range []*person{asta, bera} {
-		eventually(t, "voting opens", func() bool { return strings.Contains(p.get("/proposals/1").body, `action="/proposals/1/ballot"`) })
+		clitest.Eventually(t, "voting opens", func() bool { return strings.Contains(p.get("/proposals/1").body, `action="/proposals/1/ballot"`) })
 		p.send("/proposals/1/ballot", url.Values{"choice": {"yes"}}).want(http.StatusOK, "yes")
 	}
 
@@ -192,14 +188,14 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	collects := func(round int) func() bool {
 		return func() bool { return strings.Contains(visitor.get(fmt.Sprint("/rounds/", round)).body, "ollecting") }
 	}
-	eventually(t, "round 1 collects", collects(1))
+	clitest.Eventually(t, "round 1 collects", collects(1))
 	c.signal(t, "one", syscall.SIGKILL)
-	one.kill()
+	one.Kill()
 	if got := c.site.signed(t); got == 0 {
 		t.Error("the other server shows no checkpoint")
 	}
-	two.says(t, signs)
-	eventually(t, "the round that lost its server is accepted", func() bool {
+	two.Says(t, signs)
+	clitest.Eventually(t, "the round that lost its server is accepted", func() bool {
 		r := c.round(t, 1)
 		return r != nil && r.State == "accepted"
 	})
@@ -208,64 +204,57 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 	}
 
 	one = c.start(t, "one")
-	eventually(t, "round 2 collects", collects(2))
+	clitest.Eventually(t, "round 2 collects", collects(2))
 	c.signal(t, "two", syscall.SIGSTOP)
-	one.says(t, signs)
-	eventually(t, "two rounds are accepted and a version is published", func() bool {
-		state := c.site.replay(t)
+	one.Says(t, signs)
+	clitest.Eventually(t, "two rounds are accepted and a version is published", func() bool {
+		state := clitest.Replay(t, c.site.url)
 		r := state.Rounds[2]
 		return r != nil && r.State == "accepted" && len(state.Versions) == 2
 	})
-	before := c.site.replay(t)
+	before := clitest.Replay(t, c.site.url)
 	c.signal(t, "two", syscall.SIGCONT)
-	eventually(t, "the server that slept answers", func() bool { return c.only("two").visitor(t).get("/healthz").status == http.StatusOK })
+	clitest.Eventually(t, "the server that slept answers", func() bool { return c.only("two").visitor(t).get("/healthz").status == http.StatusOK })
 	asta.get("/edit/Help").send("/edit/Help", url.Values{"text": {"# Help\n\nIt woke up."}}).want(http.StatusOK, "woke up")
 	settled := c.only("one").signed(t)
-	eventually(t, "both show the same log", func() bool {
+	clitest.Eventually(t, "both show the same log", func() bool {
 		a, b := c.only("one").signed(t), c.only("two").signed(t)
 		return a == b && a >= settled
 	})
-	after := c.site.replay(t)
+	after := clitest.Replay(t, c.site.url)
 	if !reflect.DeepEqual(before.Rounds, after.Rounds) || !reflect.DeepEqual(before.Versions, after.Versions) {
 		t.Errorf("the server that slept changed rounds %+v and versions %v to %+v and %v", before.Rounds, before.Versions, after.Rounds, after.Versions)
 	}
-	if n := strings.Count(two.out.String(), signs); n != 1 {
-		t.Errorf("the server that slept signs beside the other (%d times):\n%s", n, two.out)
+	if n := strings.Count(two.Said(), signs); n != 1 {
+		t.Errorf("the server that slept signs beside the other (%d times):\n%s", n, two.Said())
 	}
 	c.verifies(t)
 }
 
 // trains joins a node of a member and runs it.
-func (c *cluster) trains(t *testing.T, p *person, name, pkg string) *program {
+func (c *cluster) trains(t *testing.T, p *person, name, pkg string) *clitest.Program {
 	t.Helper()
-	state, text, token := c.path(name), c.path(name+"-text"), c.path(name+"-token")
+	state, text, token := c.Path(name), c.Path(name+"-text"), c.Path(name+"-token")
 	writeText(t, text, pkg)
 	p.get("/nodes/new").send("/nodes/new", url.Values{"name": {name}})
 	if err := os.WriteFile(token, []byte(tokenOnPage.FindString(p.body)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	join := c.home.start(t, "node", "join", "--url", c.site.url, "--dir", state, "--token-file", token)
-	err := join.cmd.Wait()
-	<-join.ended
-	if err != nil {
-		t.Fatalf("join: %v: %s", err, join.out)
-	}
-	return c.home.start(t, "node", "run", "--dir", state, "--text", text, "--threads", "1")
+	c.Home.Start(t, "node", "join", "--url", c.site.url, "--dir", state, "--token-file", token).Succeeds(t)
+	return c.Home.Start(t, "node", "run", "--dir", state, "--text", text, "--threads", "1")
 }
 
 // TestServersWithOtherKeysAreRefused says it in one sentence, at the start.
 func TestServersWithOtherKeysAreRefused(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	first, _ := p.serve(t, p.path("one"))
-	first.says(t, signs)
-	stranger := p.startOn(t, p.database, "serve", "--dir", p.path("two"), "--addr", freeAddress(t), "--url", p.url)
-	err := stranger.cmd.Wait()
-	<-stranger.ended
-	if err == nil || !strings.Contains(stranger.out.String(), "(ballots.key, log.key, server.key, split.key): all its servers share one folder of keys") {
-		t.Errorf("a server with keys of its own: %v\n%s", err, stranger.out)
+	first, _ := p.serve(t, p.Path("one"))
+	first.Says(t, signs)
+	said := p.StartOn(t, p.database, "serve", "--dir", p.Path("two"), "--addr", clitest.FreeAddress(t), "--url", p.url).Fails(t)
+	if !strings.Contains(said, "(ballots.key, log.key, server.key, split.key): all its servers share one folder of keys") {
+		t.Errorf("a server with keys of its own says:\n%s", said)
 	}
-	if strings.Contains(stranger.out.String(), signs) || strings.Contains(stranger.out.String(), "Althing serves") {
-		t.Errorf("it served:\n%s", stranger.out)
+	if strings.Contains(said, signs) || strings.Contains(said, "Althing serves") {
+		t.Errorf("it served:\n%s", said)
 	}
 }

@@ -13,9 +13,8 @@ import (
 	"testing"
 
 	"codeberg.org/althing/althing/governance/audit"
-	"codeberg.org/althing/althing/governance/translog"
+	"codeberg.org/althing/althing/handlers/cli/clitest"
 	"codeberg.org/althing/althing/training/founding/gosource"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // TestKilledInTheMiddleOfARound kills the server, then a node, then Postgres,
@@ -23,19 +22,12 @@ import (
 // once, and the log verifies and replays.
 func TestKilledInTheMiddleOfARound(t *testing.T) {
 	t.Parallel()
-	addr := freeAddress(t)
-	home := newHome(t)
+	addr := clitest.FreeAddress(t)
+	home := clitest.NewHome(t)
 	site := &site{url: "http://" + addr}
-	serve := func() *program {
-		p := home.start(t, "serve", "--dir", home.path("site"), "--addr", addr)
-		eventually(t, "the server answers", func() bool {
-			res, err := http.Get(site.url + "/healthz")
-			if err != nil {
-				return false
-			}
-			res.Body.Close()
-			return res.StatusCode == http.StatusOK
-		})
+	serve := func() *clitest.Program {
+		p := home.Start(t, "serve", "--dir", home.Path("site"), "--addr", addr)
+		clitest.Answers(t, site.url)
 		return p
 	}
 	server := serve()
@@ -44,29 +36,28 @@ func TestKilledInTheMiddleOfARound(t *testing.T) {
 		people = append(people, site.join(t, name))
 	}
 	var link []string
-	eventually(t, "the founding link is printed", func() bool {
-		link = founding.FindStringSubmatch(server.out.String())
+	clitest.Eventually(t, "the founding link is printed", func() bool {
+		link = founding.FindStringSubmatch(server.Said())
 		return link != nil
 	})
 	people[0].get("/founding?secret="+link[1]).send("/founding", url.Values{
 		"name": {"Skald"}, "purpose": {"To last."}, "model": {"Skald"}, "proposals.sponsors": {"0"}, "rounds.min_tokens": {"128"},
 		"class.1.discussion": {"0"}, "class.1.voting": {"12"}, "class.1.waiting": {"0"},
 	}).want(http.StatusOK, "Skald")
-	nodes := make([]*program, len(people))
-	run := make([]func() *program, len(people))
+	nodes := make([]*clitest.Program, len(people))
+	run := make([]func() *clitest.Program, len(people))
 	for i, p := range people {
-		state, text := home.path(fmt.Sprint("node", i)), home.path(fmt.Sprint("text", i))
+		state, text := home.Path(fmt.Sprint("node", i)), home.Path(fmt.Sprint("text", i))
 		writeText(t, text, []string{"go/ast", "net/http", "encoding/json"}[i])
 		p.get("/nodes/new").send("/nodes/new", url.Values{"name": {fmt.Sprint("node", i)}})
-		token := home.path(fmt.Sprint("token", i))
+		token := home.Path(fmt.Sprint("token", i))
 		if err := os.WriteFile(token, []byte(regexp.MustCompile(`aj1\.[A-Za-z0-9_.-]+`).FindString(p.body)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		join := home.start(t, "node", "join", "--url", site.url, "--dir", state, "--token-file", token)
-		if err := join.cmd.Wait(); err != nil {
-			t.Fatalf("join: %v: %s", err, join.out)
+		home.Start(t, "node", "join", "--url", site.url, "--dir", state, "--token-file", token).Succeeds(t)
+		run[i] = func() *clitest.Program {
+			return home.Start(t, "node", "run", "--dir", state, "--text", text, "--threads", "1")
 		}
-		run[i] = func() *program { return home.start(t, "node", "run", "--dir", state, "--text", text, "--threads", "1") }
 		nodes[i] = run[i]()
 	}
 	people[0].get("/proposals/new").send("/proposals/new", url.Values{
@@ -75,28 +66,28 @@ func TestKilledInTheMiddleOfARound(t *testing.T) {
 	}).want(http.StatusOK, "Train twice")
 	people[0].get("/proposals/1").send("/proposals/1/state", url.Values{"do": {"table"}})
 	for _, p := range people {
-		eventually(t, "voting opens", func() bool { return strings.Contains(p.get("/proposals/1").body, `action="/proposals/1/ballot"`) })
+		clitest.Eventually(t, "voting opens", func() bool { return strings.Contains(p.get("/proposals/1").body, `action="/proposals/1/ballot"`) })
 		p.send("/proposals/1/ballot", url.Values{"choice": {"yes"}}).want(http.StatusOK, "yes")
 	}
 	visitor := site.visitor(t)
 	collecting := func(round int) func() bool {
 		return func() bool { return strings.Contains(visitor.get(fmt.Sprint("/rounds/", round)).body, "ollecting") }
 	}
-	eventually(t, "round 1 collects", collecting(1))
-	server.kill()
-	nodes[2].kill()
+	clitest.Eventually(t, "round 1 collects", collecting(1))
+	server.Kill()
+	nodes[2].Kill()
 	server = serve()
 	nodes[2] = run[2]()
-	eventually(t, "round 2 collects", collecting(2))
-	killTree(t, home.path("site", "postgres", "data", "postmaster.pid"))
-	eventually(t, "the server ends without its database", func() bool {
-		return server.cmd.Process.Signal(syscall.Signal(0)) != nil || strings.Contains(server.out.String(), "has ended")
+	clitest.Eventually(t, "round 2 collects", collecting(2))
+	killTree(t, home.Path("site", "postgres", "data", "postmaster.pid"))
+	clitest.Eventually(t, "the server ends without its database", func() bool {
+		return server.Cmd.Process.Signal(syscall.Signal(0)) != nil || strings.Contains(server.Said(), "has ended")
 	})
-	server.kill()
+	server.Kill()
 	server = serve()
 	var state *audit.State
-	eventually(t, "two rounds are accepted and a version is published", func() bool {
-		state = site.replay(t)
+	clitest.Eventually(t, "two rounds are accepted and a version is published", func() bool {
+		state = clitest.Replay(t, site.url)
 		accepted := 0
 		for _, r := range state.Rounds {
 			if r.State == "accepted" {
@@ -126,25 +117,6 @@ func killTree(t *testing.T, pidFile string) {
 	if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill the process group of Postgres: %v", err)
 	}
-}
-
-// replay rebuilds the state from the log that the site serves.
-func (s *site) replay(t *testing.T) *audit.State {
-	t.Helper()
-	fetch := fetchFrom(t.Context(), s.url+"/log/")
-	key, err := fetch(translog.KeyFile, 4096)
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := note.NewVerifier(strings.TrimSpace(string(key)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	state, visit := audit.Replay()
-	if _, err := translog.Verify(fetch, verifier, visit); err != nil {
-		t.Fatal(err)
-	}
-	return state
 }
 
 // writeText gives a node some hundred records of Go.

@@ -2,41 +2,35 @@ package cli
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"codeberg.org/althing/althing/governance/pg/pgtest"
+	"codeberg.org/althing/althing/handlers/cli/clitest"
 )
 
 // pair is servers on one database, under one address for people.
 type pair struct {
-	home
+	clitest.Home
 	database, url string
 }
 
 func newPair(t *testing.T) pair {
 	t.Helper()
-	return pair{newHome(t), pgtest.URL(t), "http://althing.test"}
+	return pair{clitest.NewHome(t), pgtest.URL(t), "http://althing.test"}
 }
 
 // serve starts a server on a folder and waits until it answers.
-func (p pair) serve(t *testing.T, dir string) (*program, *site) {
+func (p pair) serve(t *testing.T, dir string) (*clitest.Program, *site) {
 	t.Helper()
-	addr := freeAddress(t)
-	server := p.startOn(t, p.database, "serve", "--dir", dir, "--addr", addr, "--url", p.url)
-	server.says(t, "Althing serves")
-	eventually(t, "the server answers", func() bool {
-		res, err := http.Get("http://" + addr + "/healthz")
-		if err != nil {
-			return false
-		}
-		res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
-	return server, &site{url: "http://" + addr}
+	addr := clitest.FreeAddress(t)
+	server := p.StartOn(t, p.database, "serve", "--dir", dir, "--addr", addr, "--url", p.url)
+	server.Says(t, "Althing serves")
+	s := &site{url: "http://" + addr}
+	clitest.Answers(t, s.url)
+	return server, s
 }
 
 // signed is how many entries the newest checkpoint promises.
@@ -60,51 +54,51 @@ const signs = "this server signs the log"
 func (p pair) act(t *testing.T, dir string) {
 	t.Helper()
 	server, _ := p.serve(t, dir)
-	server.kill()
+	server.Kill()
 }
 
 func TestOneOfTwoServersSigns(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	first, a := p.serve(t, p.path("one"))
-	first.says(t, signs)
-	second, b := p.serve(t, p.path("one"))
-	eventually(t, "both show the same log", func() bool { return b.signed(t) >= 2 && a.signed(t) == b.signed(t) })
-	if strings.Contains(second.out.String(), signs) {
+	first, a := p.serve(t, p.Path("one"))
+	first.Says(t, signs)
+	second, b := p.serve(t, p.Path("one"))
+	clitest.Eventually(t, "both show the same log", func() bool { return b.signed(t) >= 2 && a.signed(t) == b.signed(t) })
+	if strings.Contains(second.Said(), signs) {
 		t.Error("both servers sign")
 	}
-	first.kill()
-	second.says(t, signs)
+	first.Kill()
+	second.Says(t, signs)
 
 	// a server without the private key serves, and leaves the log alone
-	third := p.path("two", "keys")
+	third := p.Path("two", "keys")
 	if err := os.MkdirAll(third, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"log.pub", "server.key", "ballots.key", "split.key"} {
-		data, err := os.ReadFile(p.path("one", "keys", name))
+		data, err := os.ReadFile(p.Path("one", "keys", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(p.path("two", "keys", name), data, 0o600); err != nil {
+		if err := os.WriteFile(p.Path("two", "keys", name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	plain, c := p.serve(t, p.path("two"))
-	plain.says(t, "does not hold the log's key")
+	plain, c := p.serve(t, p.Path("two"))
+	plain.Says(t, "does not hold the log's key")
 	before := b.signed(t)
-	eventually(t, "what happened there is promised", func() bool { return b.signed(t) > before-1 && c.signed(t) == b.signed(t) })
-	second.kill()
+	clitest.Eventually(t, "what happened there is promised", func() bool { return b.signed(t) > before-1 && c.signed(t) == b.signed(t) })
+	second.Kill()
 	settled := c.signed(t)
-	p.act(t, p.path("two"))
+	p.act(t, p.Path("two"))
 	if got := c.signed(t); got != settled {
 		t.Errorf("without the key %d entries became %d", settled, got)
 	}
-	if strings.Contains(plain.out.String(), signs) {
+	if strings.Contains(plain.Said(), signs) {
 		t.Error("a server without the key signs")
 	}
 	// a server that has the key and not the last checkpoint says so, and stops
-	checkpoint := p.path("one", "log", "checkpoint")
+	checkpoint := p.Path("one", "log", "checkpoint")
 	data, err := os.ReadFile(checkpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -112,26 +106,19 @@ func TestOneOfTwoServersSigns(t *testing.T) {
 	if err := os.Remove(checkpoint); err != nil {
 		t.Fatal(err)
 	}
-	forgetful := p.startOn(t, p.database, "serve", "--dir", p.path("one"), "--addr", freeAddress(t), "--url", p.url)
-	if err := forgetful.cmd.Wait(); err == nil {
-		t.Error("a server signs without the last checkpoint")
-	}
-	<-forgetful.ended
-	if !strings.Contains(forgetful.out.String(), "the last signed checkpoint is not in its place") {
-		t.Errorf("it says:\n%s", forgetful.out)
+	forgetful := p.StartOn(t, p.database, "serve", "--dir", p.Path("one"), "--addr", clitest.FreeAddress(t), "--url", p.url)
+	if said := forgetful.Fails(t); !strings.Contains(said, "the last signed checkpoint is not in its place") {
+		t.Errorf("a server without the last checkpoint says:\n%s", said)
 	}
 	// and so does one with another key
-	stranger := p.startOn(t, p.database, "serve", "--dir", p.path("three"), "--addr", freeAddress(t), "--url", p.url)
-	if err := stranger.cmd.Wait(); err == nil {
-		t.Errorf("a server with another key signs:\n%s", stranger.out)
-	}
+	p.StartOn(t, p.database, "serve", "--dir", p.Path("three"), "--addr", clitest.FreeAddress(t), "--url", p.url).Fails(t)
 	if err := os.WriteFile(checkpoint, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	last, d := p.serve(t, p.path("one"))
-	last.says(t, signs)
-	eventually(t, "everything is promised", func() bool { return d.signed(t) > settled })
-	c.replay(t)
+	last, d := p.serve(t, p.Path("one"))
+	last.Says(t, signs)
+	clitest.Eventually(t, "everything is promised", func() bool { return d.signed(t) > settled })
+	clitest.Replay(t, c.url)
 }
 
 // TestSleepingServerChangesNothing stops the one that signs for longer than the
@@ -140,26 +127,26 @@ func TestOneOfTwoServersSigns(t *testing.T) {
 func TestSleepingServerChangesNothing(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	first, a := p.serve(t, p.path("one"))
-	first.says(t, signs)
-	second, b := p.serve(t, p.path("one"))
-	if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	first, a := p.serve(t, p.Path("one"))
+	first.Says(t, signs)
+	second, b := p.serve(t, p.Path("one"))
+	if err := first.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	second.says(t, signs)
+	second.Says(t, signs)
 	before := b.signed(t)
-	p.act(t, p.path("one"))
-	eventually(t, "the second server signs", func() bool { return b.signed(t) > before })
-	if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	p.act(t, p.Path("one"))
+	clitest.Eventually(t, "the second server signs", func() bool { return b.signed(t) > before })
+	if err := first.Cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first answers again", func() bool { return a.signed(t) == b.signed(t) })
-	p.act(t, p.path("one"))
-	eventually(t, "both show what follows", func() bool { return a.signed(t) == b.signed(t) && b.signed(t) > before+1 })
-	if n := strings.Count(first.out.String(), signs); n != 1 {
-		t.Errorf("the server that slept signs again beside the other (%d times):\n%s", n, first.out)
+	clitest.Eventually(t, "the first answers again", func() bool { return a.signed(t) == b.signed(t) })
+	p.act(t, p.Path("one"))
+	clitest.Eventually(t, "both show what follows", func() bool { return a.signed(t) == b.signed(t) && b.signed(t) > before+1 })
+	if n := strings.Count(first.Said(), signs); n != 1 {
+		t.Errorf("the server that slept signs again beside the other (%d times):\n%s", n, first.Said())
 	}
-	second.kill()
-	eventually(t, "the first takes over again", func() bool { return strings.Count(first.out.String(), signs) == 2 })
-	a.replay(t)
+	second.Kill()
+	clitest.Eventually(t, "the first takes over again", func() bool { return strings.Count(first.Said(), signs) == 2 })
+	clitest.Replay(t, a.url)
 }

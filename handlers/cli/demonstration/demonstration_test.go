@@ -1,24 +1,33 @@
-package cli
+// Package demonstration_test plays the demonstration as people do. It is apart
+// from the other tests of the command line because it takes as long as all of
+// them together, and go test gives a package ten minutes.
+package demonstration_test
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-
 	"strings"
 	"testing"
 
+	"codeberg.org/althing/althing/handlers/cli"
+	"codeberg.org/althing/althing/handlers/cli/clitest"
 	"codeberg.org/althing/althing/training/unlearning"
 	"codeberg.org/althing/althing/web/browsertest"
 	"codeberg.org/althing/althing/workers/demo"
 	"github.com/jackc/pgx/v5"
 )
+
+func TestMain(m *testing.M) {
+	clitest.Main(m, func(ctx context.Context, args []string) int {
+		return cli.Run(ctx, cli.Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, args)
+	})
+}
 
 // TestDemonstration plays the demonstration as somebody does who types
 // “go run . demo”, in processes of its own: the whole community, its training
@@ -27,23 +36,23 @@ import (
 // serves again what was played, and changes one byte of it.
 func TestDemonstration(t *testing.T) {
 	t.Parallel()
-	home, addr := newHome(t), freeAddress(t)
-	figures := home.path("figures.json")
-	played := home.start(t, "demo", "--dir", home.path("site"), "--addr", addr, "--json", figures, "--deadline", "300")
-	played.says(t, "The site stays up")
-	s := &site{url: "http://" + addr}
+	home, addr := clitest.NewHome(t), clitest.FreeAddress(t)
+	figures := home.Path("figures.json")
+	played := home.Start(t, "demo", "--dir", home.Path("site"), "--addr", addr, "--json", figures, "--deadline", "300")
+	played.Says(t, "The site stays up")
+	site := "http://" + addr
 	t.Run("figures", func(t *testing.T) { checkFigures(t, figures) })
-	t.Run("replay", func(t *testing.T) { checkCertificate(t, s) })
-	t.Run("browser", func(t *testing.T) { readStory(t, s.url) })
-	played.stop(t)
+	t.Run("replay", func(t *testing.T) { checkCertificate(t, site) })
+	t.Run("browser", func(t *testing.T) { readStory(t, site) })
+	played.Stop(t)
 
-	again := home.start(t, "serve", "--addr", addr) // without --dir: what was played last
-	again.says(t, "Althing serves")
-	if strings.Contains(again.out.String(), "founded this community yet") {
-		t.Errorf("after the demonstration another community is served:\n%s", again.out)
+	again := home.Start(t, "serve", "--addr", addr) // without --dir: what was played last
+	again.Says(t, "Althing serves")
+	if strings.Contains(again.Said(), "founded this community yet") {
+		t.Errorf("after the demonstration another community is served:\n%s", again.Said())
 	}
-	t.Run("log", func(t *testing.T) { changeOneByte(t, s, home.path("site", "postgres", "data", "postmaster.pid")) })
-	again.stop(t)
+	t.Run("log", func(t *testing.T) { changeOneByte(t, site, home.Path("site", "postgres", "data", "postmaster.pid")) })
+	again.Stop(t)
 }
 
 // checkFigures holds what was measured to what was promised. How long it took
@@ -100,13 +109,16 @@ func checkFigures(t *testing.T, file string) {
 
 // checkCertificate compares the certificate with what the log alone says, as
 // anybody can who has both.
-func checkCertificate(t *testing.T, s *site) {
-	v := s.visitor(t).get("/certificates/1/certificate.json")
-	var c unlearning.Certificate
-	if err := json.Unmarshal([]byte(v.body), &c); err != nil {
-		t.Fatalf("certificate: %v: %.300s", err, v.body)
+func checkCertificate(t *testing.T, site string) {
+	data, err := clitest.Read(site + "/certificates/1/certificate.json")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := c.Check(s.replay(t)); err != nil {
+	var c unlearning.Certificate
+	if err := json.Unmarshal(data, &c); err != nil {
+		t.Fatalf("certificate: %v: %.300s", err, data)
+	}
+	if err := c.Check(clitest.Replay(t, site)); err != nil {
 		t.Error(err)
 	}
 	for _, r := range c.Rounds {
@@ -120,8 +132,8 @@ func checkCertificate(t *testing.T, s *site) {
 
 // readStory reads what was decided, done and proved, from link to link, in
 // every look, and without script.
-func readStory(t *testing.T, url string) {
-	tab := browsertest.Open(t, url, true)
+func readStory(t *testing.T, site string) {
+	tab := browsertest.Open(t, site, true)
 	tab.Visit("/proposals/2")
 	walk := []string{"/rounds/9", "/campaigns/2", "/certificates/1", "/rounds/9", "/certificates/1", "/proposals/2", "/certificates/1", "/rounds/5", "/proposals/1", "/rounds/5"}
 	for _, to := range walk {
@@ -138,7 +150,7 @@ func readStory(t *testing.T, url string) {
 	tab.Inspect("/", "/proposals/2", "/campaigns/1", "/campaigns/2", "/rounds/1", "/rounds/5", "/rounds/9", "/versions/2", "/versions/3", "/certificates", "/certificates/1",
 		"/elections/1", "/elections/1/result", "/cases/1", "/nodes/5", "/log", decision, "/changes", "/proposals/1/talk", "/members/2")
 
-	plain := browsertest.Open(t, url, false)
+	plain := browsertest.Open(t, site, false)
 	plain.Visit("/certificates/1")
 	for _, want := range []string{"are out of the model", "V12 Replay", "V1 Canaries", "Computed again", "Check it yourself", "What it does not say"} {
 		if text := plain.Text(); !strings.Contains(text, want) {
@@ -151,18 +163,21 @@ func readStory(t *testing.T, url string) {
 // changeOneByte has the log checked by our program and by one that shares
 // nothing with it, then changes one byte as the database's superuser can, and
 // has it checked again.
-func changeOneByte(t *testing.T, s *site, pidFile string) {
+func changeOneByte(t *testing.T, site, pidFile string) {
 	var entry int64
 	verify := func() (int, string) {
 		var out, problem bytes.Buffer
-		status := Run(t.Context(), Terminal{Out: &out, Err: &problem}, []string{"verify", "log", s.url})
+		status := cli.Run(t.Context(), cli.Terminal{Out: &out, Err: &problem}, []string{"verify", "log", site})
 		return status, out.String() + problem.String()
 	}
 	if status, said := verify(); status != 0 || !strings.Contains(said, "entries verified") {
 		t.Fatalf("verify log: got %d, %s", status, said)
 	}
-	key := strings.TrimSpace(s.visitor(t).get("/log/log.pub").body)
-	if out, err := exec.CommandContext(t.Context(), "go", "-C", "../../governance/translog/fsck", "run", ".", s.url+"/log", key).CombinedOutput(); err != nil {
+	key, err := clitest.Read(site + "/log/log.pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "-C", "../../../governance/translog/fsck", "run", ".", site+"/log", strings.TrimSpace(string(key))).CombinedOutput(); err != nil {
 		t.Errorf("Tessera's fsck of the demonstration's log: %v\n%s", err, out)
 	}
 	db := superuser(t, pidFile)
