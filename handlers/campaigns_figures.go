@@ -40,9 +40,10 @@ func (v campaignView) traffic() (pages.CampaignBytes, bool) {
 		XLabel: "Round", YLabel: "Megabytes", Places: 2, Until: float64(planned(v.Campaign)),
 		Series: []plot.Series{{Name: "sent", Points: sent}, {Name: "float32", Points: raw}},
 	}
-	if sumRaw == sumSent {
+	if v.Recipe.Up.Codec == "" {
+		b.Lead = ui.Plain(fmt.Sprintf("The updates of %d rounds took %s, as float32: four bytes for each parameter.", len(raw), bytesOf(sumSent)))
 		b.Plot.Series = []plot.Series{{Points: sent}}
-		b.Plot.Desc = "What was sent: float32. The values are in the table below."
+		b.Plot.Desc = "What was sent in each round, as float32. The values are in the table below."
 	}
 	return b, true
 }
@@ -127,27 +128,31 @@ func (v campaignView) strata() (ui.Rich, []ui.Table, error) {
 			}
 		}
 		if len(found) > 0 {
-			tables = append(tables, v.stratumTable(k.kind, k.caption, k.column, found))
+			tables = append(tables, v.stratumTable(k.kind, k.caption, k.column, found, len(asked[k.kind]) > 0))
 		}
 	}
 	return v.floors(), tables, nil
 }
 
+const strataColumns = "Nodes: those that are there now. Asked: in the newest round. Trained, and their records: in all accepted rounds. Records are rounded, and a node may count in several rows."
+
 // floors says what the recipe holds and what is lacking.
 func (v campaignView) floors() ui.Rich {
 	s := v.Recipe.Selection
 	if s.Floor == 0 {
-		return ui.Plain("The recipe holds no floors: the lot alone decides who is asked. Records are rounded, and a node may count in several rows.")
+		return ui.Plain("The recipe holds no floors: the lot alone decides who is asked. " + strataColumns)
 	}
 	lead := ui.Cat(ui.Plain(fmt.Sprintf("In each round at least %d of every %s that is present is asked (", s.Floor, s.Strata)), termLink("diverse", "strata"),
-		ui.Plain("). Records are rounded, and a node may count in several rows."))
+		ui.Plain("). "+strataColumns))
 	if lacks := lackText(corpus.Lacks(s, v.there), s.Strata); lacks != "" {
 		lead = ui.Cat(lead, ui.Bold(" The campaign lacks "+lacks+"."))
 	}
 	return lead
 }
 
-func (v campaignView) stratumTable(kind, caption, column string, found map[string]*stratum) ui.Table {
+// stratumTable is the table of one kind; counted is whether the newest round
+// noted how many it asked of each.
+func (v campaignView) stratumTable(kind, caption, column string, found map[string]*stratum, counted bool) ui.Table {
 	var list []*stratum
 	for _, s := range found {
 		list = append(list, s)
@@ -166,6 +171,9 @@ func (v campaignView) stratumTable(kind, caption, column string, found map[strin
 		cells := []ui.Cell{{Text: ui.Plain(stratumWord(kind, s.value))}}
 		for _, n := range []int64{s.there, s.asked, s.trained, s.record} {
 			cells = append(cells, ui.Cell{Text: ui.Plain(ui.Count(n))})
+		}
+		if !counted {
+			cells[2].Text = ui.Plain("–")
 		}
 		t.Rows = append(t.Rows, ui.Row{Cells: cells})
 	}

@@ -119,7 +119,7 @@ func (v campaignView) lead() ui.Rich {
 			caseLink(v.Unlearning), ui.Plain(". "))
 	}
 	if v.Reason != "" {
-		lead = ui.Cat(lead, ui.Plain("It "+campaignChip(v.Campaign).Text+": "+v.Reason))
+		lead = ui.Cat(lead, ui.Plain("It "+campaignChip(v.Campaign).Text+": "+v.Reason+"."))
 	}
 	return lead
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,9 @@ func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if v.names, err = s.namesOf(r.Context(), v.changes, slices.Concat(partRefs(v.nodes), drawRefs(v.draws), spotRefs(v.spots), []governance.Ref{proposalRef(v.campaign.Proposal)})...); err != nil {
 		return answer{}, err
 	}
+	if v.again, err = s.trainedAgain(r.Context(), v.Round); err != nil {
+		return answer{}, err
+	}
 	v.site = origin(r)
 	v.chrome, err = s.chrome(r, layout.Chrome{
 		Title: fmt.Sprintf("Round %d of campaign %d", v.Number, v.Campaign), Section: href.Campaigns(),
@@ -44,6 +48,30 @@ func (s *Site) round(_ http.ResponseWriter, r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	return show(pages.Round(v.page())), nil
+}
+
+// trainedAgain reads the replays of a round: what forgetting somebody made of it.
+func (s *Site) trainedAgain(ctx context.Context, of rounds.Round) ([]trainedAgain, error) {
+	family, err := s.Rounds.Family(ctx, of.Campaign)
+	if err != nil {
+		return nil, err
+	}
+	var list []trainedAgain
+	for _, c := range family {
+		if c.Replays != of.Campaign {
+			continue
+		}
+		all, err := s.Rounds.Rounds(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			if r.Origin == of.ID && r.State == rounds.Accepted {
+				list = append(list, trainedAgain{r, c.Unlearning})
+			}
+		}
+	}
+	return list, nil
 }
 
 // roundOf reads the round of the address with its parts.

@@ -90,8 +90,11 @@ func aggregation(r rounds.Round, c rounds.Campaign, updates []rounds.Update, nam
 		facts = append(facts, ui.Fact{Label: "Noise", Value: ui.Plain(recipe.Privacy.Noise + " times the clip norm")},
 			ui.Fact{Label: "Largest ε so far", Value: ui.Cat(ui.Plain(fmt.Sprintf("%s of %s, δ = %s (", r.Epsilon, recipe.Privacy.Ceiling, recipe.Privacy.Delta)), termLink("epsilon", "ε"), ui.Plain(")"))})
 	}
-	return append(facts, ui.Fact{Label: "Step of the server", Value: ui.Cat(termLink(recipe.Server.Name(), recipe.Server.Name()))},
-		ui.Fact{Label: "Bytes of the updates", Value: ui.Cat(ui.Plain(rawAndSent(r.Raw, r.Sent)+", as "), termLink(recipe.Up.Codec, "float32"))})
+	sent := ui.Plain(bytesOf(r.Sent) + ", as float32")
+	if recipe.Up.Codec != "" {
+		sent = ui.Cat(ui.Plain(rawAndSent(r.Raw, r.Sent)+", as "), termLink(recipe.Up.Codec, recipe.Up.Codec))
+	}
+	return append(facts, ui.Fact{Label: "Step of the server", Value: termLink(recipe.Server.Name(), recipe.Server.Name())}, ui.Fact{Label: "Bytes of the updates", Value: sent})
 }
 
 func combined(r rounds.Round, recipe protocol.Recipe) ui.Rich {
@@ -117,7 +120,7 @@ func rawAndSent(raw, sent int64) string {
 	if raw == 0 {
 		return bytesOf(sent) + " sent"
 	}
-	return fmt.Sprintf("%s sent of %s (%.0f %%)", bytesOf(sent), bytesOf(raw), 100*float64(sent)/float64(raw))
+	return fmt.Sprintf("%s sent instead of %s (%.0f %%)", bytesOf(sent), bytesOf(raw), 100*float64(sent)/float64(raw))
 }
 
 // serverFacts name what the server's rule keeps from round to round.
@@ -145,6 +148,12 @@ var checkWords = map[string]string{
 	"node-filter": "Records that the node’s own filter kept back", "spot": "Spot check: trained again by another node",
 }
 
+// limitWords say what a check's threshold counts and in which direction.
+var limitWords = map[string]string{
+	"duplicate": "cosine up to", "repeated": "cosine up to", "free-ride": "cosine up to", "cluster": "cosine up to", "direction": "cosine from", "course": "cosine from",
+	"norm": "deviations up to", "layers": "deviations up to", "rows": "deviations up to", "sparsity": "deviations up to", "share": "share up to",
+}
+
 var checkChips = map[string]ui.Chip{
 	rounds.CheckPass: {Text: "passed", Kind: "success"}, rounds.CheckClip: {Text: "clipped", Kind: "warning"}, rounds.CheckDownWeight: {Text: "weight lowered", Kind: "warning"},
 	rounds.CheckHold: {Text: "held", Kind: "error"}, rounds.CheckReject: {Text: "rejected", Kind: "error"}, rounds.CheckNotRun: {Text: "not run"},
@@ -170,7 +179,11 @@ type checkSum struct {
 
 func (s *checkSum) add(c rounds.Check, names map[governance.Ref]string) {
 	if c.Threshold != "" {
-		s.note = "limit " + figure(c.Threshold)
+		s.note = limitWords[c.Name]
+		if s.note == "" {
+			s.note = "limit"
+		}
+		s.note += " " + figure(c.Threshold)
 	}
 	switch c.Outcome {
 	case rounds.CheckPass:
@@ -207,6 +220,9 @@ func checkSums(list []rounds.Check, names map[governance.Ref]string) []ui.Row {
 	for _, c := range list {
 		if sums[c.Name] == nil {
 			sums[c.Name] = &checkSum{label: checkName(c), note: "no limit: measured only"}
+			if c.Name == "form" {
+				sums[c.Name].note = "what fails is not taken at all"
+			}
 			order = append(order, sums[c.Name])
 		}
 		sums[c.Name].add(c, names)

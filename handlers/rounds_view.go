@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"fmt"
+	"strconv"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/audit"
+	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/rounds"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
@@ -139,9 +141,16 @@ type roundView struct {
 	draws    []rounds.Drawn
 	found    []rounds.Check
 	spots    []rounds.Spot
+	again    []trainedAgain
 	changes  []audit.Change
 	names    map[governance.Ref]string
 	site     string
+}
+
+// trainedAgain is the same round in a replay, and the case that it was for.
+type trainedAgain struct {
+	rounds.Round
+	unlearning training.UnlearningID
 }
 
 func (v roundView) page() pages.RoundPage {
@@ -188,7 +197,24 @@ func (v roundView) lead() ui.Rich {
 	if v.Origin != 0 {
 		lead = ui.Cat(lead, ui.Plain("; it trains "), ui.Link("this round", href.Round(int64(v.Origin))), ui.Plain(" again"))
 	}
-	return ui.Cat(lead, ui.Plain("."))
+	return ui.Cat(lead, ui.Plain("."+v.became()))
+}
+
+// became says what the updates became, once that is decided.
+func (v roundView) became() string {
+	if v.Checkpoint.IsZero() {
+		return ""
+	}
+	text := fmt.Sprintf(" %d updates became one.", len(v.updates))
+	before, ok := bits(v.LossBefore)
+	after, measured := bits(v.LossAfter)
+	switch {
+	case !ok || !measured:
+		return text
+	case after < before:
+		return text + fmt.Sprintf(" The loss on members’ own text fell from %.4f to %.4f bits per byte.", before, after)
+	}
+	return text + fmt.Sprintf(" The loss on members’ own text was %.4f bits per byte before and %.4f after.", before, after)
 }
 
 func (v roundView) infobox() ui.Infobox {
@@ -197,6 +223,9 @@ func (v roundView) infobox() ui.Infobox {
 		{Label: "Asked", Value: ui.Plain(ui.Count(int64(len(v.Cohort))) + " nodes")}, {Label: "Wanted", Value: ui.Plain(ui.Count(int64(v.Wanted)) + " updates")},
 		{Label: "Decision", Value: link(proposalRef(v.campaign.Proposal), v.names)},
 		{Label: "Planned", Value: richMoment(v.PlannedAt)},
+	}
+	for _, a := range v.again {
+		facts = append(facts, ui.Fact{Label: "Trained again", Value: ui.Cat(ui.Link("in campaign "+a.Campaign.String(), href.Round(int64(a.ID))), ui.Plain(" for "), caseLink(a.unlearning))})
 	}
 	if v.campaign.Unlearning != 0 {
 		facts = append(facts, ui.Fact{Label: "Trains again for", Value: caseLink(v.campaign.Unlearning)})
@@ -228,12 +257,18 @@ func (v roundView) checks() []ui.Row {
 }
 
 func (v roundView) measured() []ui.Row {
-	return []ui.Row{
-		{Cells: ui.Cells("Byte frequencies alone, for comparison", v.Unigram)},
-		{Cells: ui.Cells("What the campaign began from", v.LossBase)},
-		{Cells: ui.Cells("What this round began from", v.LossBefore)},
-		{Cells: ui.Cells("The result of this round", v.LossAfter)},
+	var rows []ui.Row
+	for _, l := range []struct{ label, nats string }{
+		{"Byte frequencies alone, for comparison", v.Unigram}, {"What the campaign began from", v.LossBase},
+		{"What this round began from", v.LossBefore}, {"The result of this round", v.LossAfter},
+	} {
+		inBits := "–"
+		if x, ok := bits(l.nats); ok {
+			inBits = strconv.FormatFloat(x, 'f', 4, 64)
+		}
+		rows = append(rows, ui.Row{Cells: ui.Cells(l.label, inBits, l.nats)})
 	}
+	return rows
 }
 
 func (v roundView) digests() []ui.Fact {

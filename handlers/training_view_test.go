@@ -121,7 +121,7 @@ func TestRoundPageShowsUpdates(t *testing.T) {
 	v.updates[0].Sent, v.updates[0].Steps, v.nodes[0].Report = 1000, 12, `{"trainer":"torch 2.4 cuda"}`
 	v.found = []rounds.Check{{Node: 4, Number: 5, Name: "direction", Value: "-0.250000", Outcome: rounds.CheckPass}, {Node: 4, Name: "unheard", Outcome: rounds.CheckNotRun, Note: "too few came"}}
 	page := rendered(t, pages.Round(v.page()))
-	wants(t, page, "withstanding 2 hostile members", "norm 0.25", "1.5 of 10", "2 times the clip norm", "1.0 kB sent of 4.0 kB (25 %)", "/glossary#diloco", "12 steps, torch 2.4 cuda",
+	wants(t, page, "withstanding 2 hostile members", "norm 0.25", "1.5 of 10", "2 times the clip norm", "1.0 kB sent instead of 4.0 kB (25 %)", "/glossary#diloco", "12 steps, torch 2.4 cuda",
 		"−0.25", "too few came", "not run", "Server’s state after", "1 of 1 updates, together for 900 examples; 1 counted for less")
 	v.Checkpoint = v.Base
 	if strings.Contains(rendered(t, pages.Round(v.page())), "How the updates became one") {

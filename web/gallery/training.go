@@ -33,7 +33,7 @@ func campaigns() []Entry {
 
 func roundNodes() []ui.Row {
 	row := func(node string, id int64, owner, examples, counted, norm, update, state string) ui.Row {
-		work, sent := "200 steps, builtin", "0.84 MB"
+		work, sent := "200 steps", "0.84 MB"
 		if norm == "–" {
 			work, sent = "–", "–"
 		}
@@ -50,8 +50,8 @@ func roundNodes() []ui.Row {
 
 func roundChecks() []ui.Row {
 	return []ui.Row{
-		cells("Signed by the node’s key (Ed25519), once", "11", "another key, a repeated request"), cells("Norm within the limit of 1.0", "11", "a norm above 1.0"),
-		cells("Trained from this round’s base, in its time", "11", "an old base, a late report"),
+		cells("Signed by the node’s key (Ed25519), once", "16", "another key, a repeated request"), cells("Norm within the limit of 1.0", "16", "a norm above 1.0"),
+		cells("Trained from this round’s base, in its time", "16", "an old base, a late report"),
 	}
 }
 
@@ -65,8 +65,8 @@ func draws() []ui.Row {
 
 func found() []ui.Row {
 	return []ui.Row{
-		cells("2. Not the update of another member", "11", "–", "limit 0.999"),
-		cells("3. Length, in deviations from the cohort", "9", ui.Cat(ui.Link("nuuk-lib", href.Node(7)), say(" clipped, "), ui.Link("reine-pi", href.Node(9)), say(" held")), "limit 3"),
+		cells("2. Not the update of another member", "11", "–", "cosine up to 0.999"),
+		cells("3. Length, in deviations from the cohort", "9", ui.Cat(ui.Link("nuuk-lib", href.Node(7)), say(" clipped, "), ui.Link("reine-pi", href.Node(9)), say(" held")), "deviations up to 3"),
 		cells("9. Loss without this update", "not run", "–", "fewer than 20 records"),
 	}
 }
@@ -159,7 +159,7 @@ func round() pages.RoundPage {
 		Chrome: c, ID: 130,
 		Stages: []ui.Stage{{Name: "Planned", State: "done"}, {Name: "Selecting", State: "done"}, {Name: "Collecting", State: "done"}, {Name: "Aggregating", State: "done"}, {Name: "Evaluating", State: "done"}, {Name: "Accepted", Note: "01:58", State: "now"}},
 		Infobox: ui.Infobox{Caption: "Round 130", Groups: []ui.FactGroup{
-			{Facts: []ui.Fact{{Label: "State", Chip: good("accepted")}, factOf("Campaign", ui.Link("7", href.Campaign(7))), fact("Cohort", "18 nodes, 16 updates"), factOf("Seed", entry(48080))}},
+			{Facts: []ui.Fact{{Label: "State", Chip: good("accepted")}, factOf("Campaign", ui.Link("7", href.Campaign(7))), factOf("Trained again", ui.Cat(ui.Link("in campaign 9", href.Round(161)), say(" for "), ui.Link("unlearning case 6", href.Certificate(6)))), fact("Cohort", "18 nodes, 16 updates"), factOf("Seed", entry(48080))}},
 		}},
 		Lead:  say("Sixteen updates were joined with a trimmed mean. The loss fell from 1.331 to 1.329 bits per byte."),
 		Nodes: roundNodes(), NodeNote: "4 of 18", Checks: roundChecks(), ChecksOf: "16 updates",
@@ -169,9 +169,9 @@ func round() pages.RoundPage {
 		Spots: spots(), Aggregation: []ui.Fact{
 			factOf("Combined by", ui.Cat(ui.Link("Multi-Krum", href.Glossary("multikrum")), say(", withstanding 4 hostile members"))), fact("Counted", "14 of 16 updates, together for 20,480 examples; 3 counted for less than they had"),
 			factOf("Believed", ui.Cat(ui.Link("oslo-ws-2", href.Node(5)), say(", "), ui.Link("nuuk-lib", href.Node(7)))), factOf("Each clipped to", ui.Cat(say("norm 0.931 ("), ui.Link("Norm clipping", href.Glossary("clipping")), say(")"))),
-			factOf("Bytes of the updates", ui.Cat(say("13.44 MB sent of 52.80 MB (25 %), as "), ui.Link("int8 blocks", href.Glossary("int8")))),
+			factOf("Bytes of the updates", ui.Cat(say("13.44 MB sent instead of 52.80 MB (25 %), as "), ui.Link("int8 blocks", href.Glossary("int8")))),
 		},
-		Eval: []ui.Row{cells("What this round began from", "1.331"), cells("The result of this round", "1.329")}, EvalNote: "Members measured on 812 validation records of their own.",
+		Eval: []ui.Row{cells("What this round began from", "1.3310", "0.922579"), cells("The result of this round", "1.3290", "0.921193")}, EvalNote: "Members measured on 812 validation records of their own.",
 		Digests: []ui.Fact{digestFact("Base", "sha256:2eddef5d1fe0a61f6f6c21c3a8ddc4f0c8e1c9a80e5df3bb4b7a4b4e3c8a1fe0"), digestFact("Result", "sha256:ade9dc878337928d03531b691d2d604848176ab697a1311857c4b68094bfbe96"), digestFact("Cohort list", "sha256:8cc907f7866744eadb417c5a203ed1d758233da63543182be3f4bb81a9e1bec7")},
 		Verify:  "althing verify log https://skald.example",
 		Public:  true, Recompute: "althing verify round --id 130 https://skald.example",
