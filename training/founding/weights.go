@@ -32,9 +32,6 @@ var TextLicence string
 // float32, the parameters in ascending order of their names.
 func Weights() []byte { return bytes.Clone(weights) }
 
-// RecipeJSON returns the recipe as it stands beside the weights.
-func RecipeJSON() []byte { return bytes.Clone(recipe) }
-
 // Made returns the recipe by which the embedded weights were made. It was
 // checked when they were; a program that holds another is a broken build.
 func Made() Recipe {

@@ -40,9 +40,6 @@ func NewProducts(n int) *Products {
 	return &Products{n: n, sum: make([]float64, panels*(panels+1)/2*four*four)}
 }
 
-// Len returns the number of vectors.
-func (p *Products) Len() int { return p.n }
-
 // At returns ⟨Δ_i, Δ_j⟩ over the coordinates so far. It is not finite where
 // i = j and a value of that vector is not.
 func (p *Products) At(i, j int) float64 {

@@ -33,9 +33,6 @@ func ProposalBallotsFile(id int64) string { return at("/proposals", id, "/ballot
 // ProposalSponsor lends the member's name to a draft or takes it back; POST.
 func ProposalSponsor(id int64) string { return at("/proposals", id, "/sponsors") }
 
-// ProposalAmend is the form that offers an amendment; the same path takes POST.
-func ProposalAmend(id int64) string { return at("/proposals", id, "/amendments") }
-
 // ProposalObject is the form for a reasoned objection; the same path takes POST.
 func ProposalObject(id int64) string { return at("/proposals", id, "/objections") }
 
@@ -90,9 +87,6 @@ func ElectionBallots(id int64) string { return at("/elections", id, "/ballots.bl
 
 // ElectionSheet is the count sheet as CSV.
 func ElectionSheet(id int64) string { return at("/elections", id, "/sheet.csv") }
-
-// Offices lists the offices and who holds them.
-func Offices() string { return "/offices" }
 
 // Policies lists what is in force.
 func Policies() string { return "/policies" }

@@ -91,11 +91,5 @@ func Watchlist() string { return "/watchlist" }
 // Notices lists what happened that concerns the member.
 func Notices() string { return "/notices" }
 
-// Preferences holds the member's own settings.
-func Preferences() string { return "/preferences" }
-
-// Export is the download of the whole community.
-func Export() string { return "/export" }
-
 // Health answers whether the server serves; for machines.
 func Health() string { return "/healthz" }

@@ -35,9 +35,6 @@ func Log() string { return "/log" }
 // LogCheckpoint is the signed note itself, as C2SP tlog-tiles names it.
 func LogCheckpoint() string { return "/log/checkpoint" }
 
-// LogTiles is the prefix under which tiles and entry bundles are served.
-func LogTiles() string { return "/log/tile/" }
-
 // LogEntry is one entry with its sentence and its proof of inclusion.
 func LogEntry(index int64) string { return at("/log/entries", index, "") }
 
@@ -52,12 +49,6 @@ func LogProof(index, size int64) string {
 
 // LogArchive is the log as one file, for checking offline.
 func LogArchive() string { return "/log/archive" }
-
-// Lookup finds what a full or shortened digest names.
-func Lookup(digest string) string { return "/digests/" + slug(digest) }
-
-// Blob is an artefact by its digest.
-func Blob(digest string) string { return "/blobs/" + slug(digest) }
 
 // anchor is a path with a fragment.
 func anchor(path, id string) string { return path + "#" + id }

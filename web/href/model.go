@@ -22,9 +22,6 @@ func Playground() string { return "/playground" }
 // Complete takes a prompt from the playground's form; POST.
 func Complete() string { return "/playground/complete" }
 
-// CompletionsAPI is the interface compatible with common clients.
-func CompletionsAPI() string { return "/v1/completions" }
-
 // Flag reports an answer of the model; POST.
 func Flag() string { return "/flags" }
 
@@ -49,9 +46,6 @@ func RoundManifest(id int64) string { return at("/rounds", id, "/manifest.json")
 // RoundArchive is all that a round's result follows from, as a zip file for
 // those who may read its updates.
 func RoundArchive(id int64) string { return at("/rounds", id, "/archive.zip") }
-
-// Corpus lists the manifests of what nodes hold: roots and counts, no text.
-func Corpus() string { return "/corpus" }
 
 // Cases is the review queue; view is "", "workspace", "appeals" or "closed".
 func Cases(view string) string { return query("/cases", "view", view) }

@@ -27,9 +27,6 @@ func PageDiff(title string, old, new int64) string {
 	return query("/diff/"+slug(title), "old", positive(old), "new", positive(new))
 }
 
-// PageWatch puts a page on the member's watchlist or takes it off; POST.
-func PageWatch(title string) string { return "/watch/" + slug(title) }
-
 // PageProtect is the form that says who may edit a page; moderators only. The
 // same path takes POST, for hiding too.
 func PageProtect(title string) string { return "/protect/" + slug(title) }
@@ -66,15 +63,6 @@ func MemberTalk(id int64) string { return at("/members", id, "/talk") }
 // MemberGroups is the form that gives and takes rights; for those who may.
 func MemberGroups(id int64) string { return at("/members", id, "/groups") }
 
-// MemberLeave ends a membership; POST, one's own only.
-func MemberLeave(id int64) string { return at("/members", id, "/leave") }
-
-// Agreements are the contributor agreements and their acceptance.
-func Agreements() string { return "/agreements" }
-
-// Agreement is one agreement; it takes POST to accept it.
-func Agreement(id int64) string { return at("/agreements", id, "") }
-
 // Nodes are the member's own nodes.
 func Nodes() string { return "/nodes" }
 
@@ -95,6 +83,3 @@ func NodeToken(id int64) string { return at("/nodes", id, "/token") }
 
 // NodeRetire ends a node for good; POST.
 func NodeRetire(id int64) string { return at("/nodes", id, "/retire") }
-
-// NodeAPI is the prefix of the protocol between nodes and the platform.
-func NodeAPI() string { return "/node/v1/" }
