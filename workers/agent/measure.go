@@ -164,8 +164,9 @@ func (r *runner) evaluate(ctx context.Context, a protocol.Assignment) (protocol.
 	}
 	// A round's base was the result of the round before, and the campaign's
 	// base is asked about in every round: the same weights on the same text.
-	of := measured{a.Base, r.text.summary.Root, len(records), tokens}
+	of := measured{a.Base, textsOf(records)}
 	if report, ok := r.before[of]; ok {
+		report.Manifest = r.text.summary.Root
 		r.say("loss %.4f nats per token over %d records, as measured before", report.Loss.Sum/float64(len(records)), len(records))
 		return report, nil
 	}
@@ -196,10 +197,17 @@ func (r *runner) evaluate(ctx context.Context, a protocol.Assignment) (protocol.
 	return report, nil
 }
 
-// measured names what was measured: weights, and the text they were measured on.
-type measured struct {
-	base, manifest  training.Digest
-	records, tokens int
+// measured names what was measured: weights, and the texts they were measured
+// on. The manifest changes with the first round that trains on other records.
+type measured struct{ base, texts training.Digest }
+
+// textsOf is a digest of the texts of records, in their order.
+func textsOf(records []localdata.Record) training.Digest {
+	ids := make([]byte, 0, len(records)*len(training.Digest{}))
+	for _, rec := range records {
+		ids = append(ids, rec.ID[:]...)
+	}
+	return training.DigestOf(ids)
 }
 
 // mostMeasured bounds what a node remembers of its measurements.

@@ -37,17 +37,31 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// TestEvaluateAgain is asked about one base twice and computes once.
+// TestEvaluateAgain is asked about one base twice and computes once, although
+// the node trains between: in the second round its manifest is another one,
+// because it says which records the first has used.
 func TestEvaluateAgain(t *testing.T) {
 	p := newPlatform(t)
 	n := newNode(t, p, 400)
 	first := p.training(protocol.Evaluate)
-	second := first
-	second.ID, second.Mandate = 12, p.mandate(first.Mandate.Decision.Index, -1, 1)
-	p.give(first, second)
-	n.mustRun(t, 2)
-	if len(p.reports) != 2 || p.reports[0].Refused != "" || p.reports[0].Loss != p.reports[1].Loss || p.reports[0].Unigram != p.reports[1].Unigram || p.reports[1].Loss.Records == 0 {
-		t.Errorf("reports %+v, want the same measurement twice", p.reports)
+	train := p.training(protocol.Train)
+	next, second := train, first
+	train.ID, next.ID, second.ID = 12, 13, 14
+	next.Round, next.Number = train.Round+1, train.Number+1
+	for _, a := range []*protocol.Assignment{&train, &next, &second} {
+		a.Mandate = p.mandate(first.Mandate.Decision.Index, -1, 1)
+	}
+	p.give(first, train, next, second)
+	n.mustRun(t, 4)
+	if len(p.reports) != 4 || p.reports[1].Update.IsZero() || p.reports[2].Update.IsZero() {
+		t.Fatalf("reports %+v, want two updates between two measurements", p.reports)
+	}
+	once, again := p.reports[0], p.reports[3]
+	if once.Refused != "" || once.Loss != again.Loss || once.Unigram != again.Unigram || again.Loss.Records == 0 {
+		t.Errorf("reports %+v and %+v, want the same measurement twice", once, again)
+	}
+	if once.Manifest == again.Manifest {
+		t.Errorf("manifest %s before and after a round that used its records for the first time", again.Manifest)
 	}
 	if got := strings.Count(n.out.String(), "as measured before"); got != 1 {
 		t.Errorf("%d of two measurements came from memory, want 1:\n%s", got, n.out)
