@@ -212,7 +212,7 @@ func layersOf(header []byte) ([]checks.Layer, error) {
 	return list, nil
 }
 
-// verdict is what the round keeps of one, with the draw of the spot check.
+// verdict is what the round keeps of one.
 func (c *combiner) verdict(u rounds.Update, v checks.Verdict) rounds.Verdict {
 	out := rounds.Verdict{Outcome: string(v.Outcome), Divisor: v.Divisor, Looked: c.looked}
 	if v.Scale != 1 {
@@ -226,7 +226,6 @@ func (c *combiner) verdict(u rounds.Update, v checks.Verdict) rounds.Verdict {
 	if c.looked && !v.Outcome.Excludes() {
 		out.Sketch = v.Sketch.Bytes()
 	}
-	c.spot(u, &out)
 	return out
 }
 

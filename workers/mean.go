@@ -83,6 +83,7 @@ func computeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, from O
 	}
 	switch {
 	case c.mean.TooFew != "":
+		c.spots()
 		return c.mean, nil
 	case in.Recipe.Privacy.On():
 		err = c.private(ctx)
@@ -97,6 +98,7 @@ func computeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, from O
 	if err != nil {
 		return nil, fmt.Errorf("round %d: %w", in.Round, err)
 	}
+	c.spots()
 	return c.mean, nil
 }
 

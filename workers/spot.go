@@ -19,9 +19,19 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// spot draws the spot check of an update and says so among the other checks.
-// What came of it stands with the round's spot checks: the values here are in
-// the log by then.
+// spots draws the spot checks of a round that was just computed: its result is
+// part of the lot. What comes of them stands with the round: the values of the
+// other checks, among which the draw is kept, are in the log by then.
+func (c *combiner) spots() {
+	for _, u := range c.in.Updates {
+		if v, checked := c.mean.Verdicts[u.Node]; checked {
+			c.spot(u, &v)
+			c.mean.Verdicts[u.Node] = v
+		}
+	}
+}
+
+// spot draws the spot check of one update.
 func (c *combiner) spot(u rounds.Update, v *rounds.Verdict) {
 	known, l := c.in.Facts[u.Node], c.in.Limits
 	note := ""
@@ -30,6 +40,8 @@ func (c *combiner) spot(u rounds.Update, v *rounds.Verdict) {
 		note = "the campaign is not on public data, so no other node may have the text"
 	case !c.looked || rounds.Excluded(v.Outcome):
 		note = "the update does not count"
+	case c.mean.TooFew != "":
+		note = "the round came to nothing"
 	case c.in.Replay:
 		note = "this round trains another one again; its auditors are drawn by lot"
 	case recipe.Stateful():
@@ -38,7 +50,7 @@ func (c *combiner) spot(u rounds.Update, v *rounds.Verdict) {
 		note = "an external trainer computed it, which no other machine repeats bit for bit; so it earns no trust"
 	case l.Wait <= 0:
 		note = "the community carries out no spot checks"
-	case checks.Spot([32]byte(c.in.Seed), [32]byte(u.Digest), int64(u.Node), known.Trusted, l.Trusted, l.Spot):
+	case checks.Spot([32]byte(c.in.Seed), [32]byte(c.mean.Digest), int64(u.Node), known.Trusted, l.Trusted, l.Spot):
 		v.Spot, note = rounds.SpotDrawn, "drawn: another node trains it again, and what it finds stands below"
 	default:
 		v.Spot, note = rounds.SpotSpared, "the node is trusted, and lot spared it"
