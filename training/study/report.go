@@ -34,11 +34,11 @@ func writeRounds(out io.Writer, s roundsStudy, roles []role, all [][]curve) {
 func reached(c curve) string {
 	switch {
 	case c.Reached > 0:
-		return fmt.Sprintf("%.0f", math.Ceil(c.Reached))
+		return fmt.Sprintf("%.1f", c.Reached)
 	case c.GaveUp:
 		return fmt.Sprintf("given up at %d (%.1f %%)", c.Rounds, 100*c.best())
 	case c.Broke != "":
-		return fmt.Sprintf("broke after %d (%.1f %%)", c.Rounds, 100*c.best())
+		return fmt.Sprintf("broke in round %d", c.Rounds+1)
 	}
 	return fmt.Sprintf("> %d (%.1f %%)", c.Rounds, 100*c.best())
 }
@@ -91,7 +91,7 @@ func drawRounds(path string, s roundsStudy, all [][]curve) error {
 		fmt.Fprintf(&b, `<path class="grid" d="M%.1f %.1fH%.1f"/><text x="48" y="%.1f" text-anchor="end">%.0f %%</text>`, left, y(share), right, y(share)+4, 100*share)
 	}
 	fmt.Fprintf(&b, `<path class="limit" d="M%.1f %.1fH%.1f"/><text x="%.1f" y="%.1f">target %g %%</text>`, left, y(s.target), right, left+6, y(s.target)-7, 100*s.target)
-	fmt.Fprintf(&b, `<text x="%.1f" y="368" text-anchor="middle">round</text><text x="8" y="18">accuracy, best so far</text>`, (left+right)/2)
+	fmt.Fprintf(&b, `<text x="%.1f" y="368" text-anchor="middle">round</text><text x="8" y="18">accuracy, best so far; E: local epochs of FedAvg, B = 10; rounds to the target</text>`, (left+right)/2)
 	for i, curves := range all {
 		c := fastest(curves)
 		var line strings.Builder
@@ -99,7 +99,7 @@ func drawRounds(path string, s roundsStudy, all [][]curve) error {
 			fmt.Fprintf(&line, "%c%.1f %.1f", "ML"[min(k, 1)], x(float64(p.Round)), y(p.Accuracy))
 		}
 		end := c.Points[len(c.Points)-1]
-		fmt.Fprintf(&b, `<path class="c%d" d="%s"/><text class="c%d" x="%.1f" y="%.1f" text-anchor="end">%s: %s</text>`, i, line.String(), i, x(float64(end.Round))+10, y(end.Accuracy)-8, arms()[i].short, reached(c))
+		fmt.Fprintf(&b, `<path class="c%d" d="%s"/><text class="c%d" x="%.1f" y="%.1f" text-anchor="end">%s: %s</text>`, i, line.String(), i, x(float64(end.Round))+10, y(max(end.Accuracy, s.target))-8, arms()[i].short, reached(c))
 	}
 	b.WriteString("</svg>\n")
 	return os.WriteFile(path, b.Bytes(), 0o644)

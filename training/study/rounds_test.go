@@ -73,7 +73,7 @@ func TestARateThatFallsBehindIsGivenUp(t *testing.T) {
 		rounds   int
 		accuracy float64
 		want     bool
-	}{{59, .1, false}, {60, .3, false}, {61, .3, true}, {60, .35, false}, {90, .45, false}} {
+	}{{59, .1, false}, {60, .3, false}, {61, .3, true}, {61, .35, false}, {90, .45, false}} {
 		c := curve{Rounds: tt.rounds, Points: []point{{tt.rounds, tt.accuracy}}}
 		if got := c.behind(rival); got != tt.want {
 			t.Errorf("%g after %d rounds is behind %+v: %v, want %v", tt.accuracy, tt.rounds, rival.Points, got, tt.want)
@@ -163,8 +163,8 @@ func TestTheTableSaysWhoWasFasterAndByHowMuch(t *testing.T) {
 	var out bytes.Buffer
 	writeRounds(&out, published(), nil, [][]curve{{named(slow, 0), named(never, 0)}, {named(met(1, 100, .4), 1)}, {named(quick, 2)}})
 	for _, want := range []string{
-		"| FedSGD | 2.15 | 800 | 1.0× | 3906 | 1.0× |", "| FedAvg, E = 1, B = 10 | 1 | 100 | 8.0× | 164 | 23.8× |",
-		"| FedAvg, E = 5, B = 10 | 1 | 20 | 40.0× | 41 | 95.3× |", "| FedSGD | 0.464: given up at 100 (31.0 %); 2.15: 800 |",
+		"| FedSGD | 2.15 | 800.0 | 1.0× | 3906 | 1.0× |", "| FedAvg, E = 1, B = 10 | 1 | 100.0 | 8.0× | 164 | 23.8× |",
+		"| FedAvg, E = 5, B = 10 | 1 | 20.0 | 40.0× | 41 | 95.3× |", "| FedSGD | 0.464: given up at 100 (31.0 %); 2.15: 800.0 |",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table has no %q:\n%s", want, out.String())
@@ -173,7 +173,11 @@ func TestTheTableSaysWhoWasFasterAndByHowMuch(t *testing.T) {
 	if got := times(met(1, 0, .3), quick); got != "> 5.0×" {
 		t.Errorf("against a FedSGD that is not there after 100 rounds, 20 rounds are %s, want > 5.0×", got)
 	}
-	if got := reached(met(1, 0, .3)); got != "> 100 (30.0 %)" {
-		t.Errorf("an arm that is not there after 100 rounds reads %q", got)
+	broken := met(1, 0, .3)
+	broken.Broke = "NaN"
+	for want, c := range map[string]curve{"> 100 (30.0 %)": met(1, 0, .3), "broke in round 101": broken, "20.0": quick} {
+		if got := reached(c); got != want {
+			t.Errorf("%+v reads %q, want %q", c, got, want)
+		}
 	}
 }
