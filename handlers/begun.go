@@ -41,6 +41,20 @@ func (s *Site) begunBy(ctx context.Context, id governance.ProposalID) ([]begun, 
 	return list, nil
 }
 
+// caseOpenedBy is the unlearning case that a decision opened, 0 for none.
+func (s *Site) caseOpenedBy(ctx context.Context, id governance.ProposalID) (training.UnlearningID, error) {
+	cases, err := s.Unlearning.Cases(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range cases {
+		if c.Proposal == id {
+			return c.ID, nil
+		}
+	}
+	return 0, nil
+}
+
 // sentence names the campaign, what it belongs to and its rounds.
 func (b begun) sentence() ui.Rich {
 	text := ui.Cat(ui.Plain(" It began "), ui.Link("campaign "+b.ID.String(), href.Campaign(int64(b.ID))))

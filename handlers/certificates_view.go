@@ -145,8 +145,12 @@ func (v certificateView) chain() []pages.ChainStep {
 	steps = append(steps, pages.ChainStep{Title: "Checkpoints", Text: ui.Cat(ui.Plain(fmt.Sprintf("The records first counted in round %d. Before it: ", v.FirstRound)), ui.Digest(shortDigest(v.Clean.Hex())),
 		ui.Plain(". Last one that they touched: "), ui.Digest(shortDigest(v.Tainted.Hex())), ui.Plain(fmt.Sprintf("; %d checkpoints are tainted and are never served or trained from again.", v.Marked)))})
 	if v.Replay != 0 {
+		soFar := ""
+		if v.State == unlearning.Replaying {
+			soFar = " so far"
+		}
 		steps = append(steps, pages.ChainStep{Title: "Rounds trained again", Text: ui.Cat(ui.Link("campaign "+v.Replay.String(), href.Campaign(int64(v.Replay))),
-			ui.Plain(fmt.Sprintf(": %d rounds so far, with the recorded cohorts, seeds and text, without the contributor’s nodes; ", len(v.draft.Rounds))), v.entry("unlearning.replay"), ui.Plain("."))})
+			ui.Plain(fmt.Sprintf(": %d rounds%s, with the recorded cohorts, seeds and text, without the contributor’s nodes; ", len(v.draft.Rounds), soFar)), v.entry("unlearning.replay"), ui.Plain("."))})
 	}
 	if !v.Result.IsZero() {
 		steps = append(steps, pages.ChainStep{Title: "Result", Text: ui.Cat(ui.Digest(v.Result.String()), ui.Plain("; verified from "), v.entry("unlearning.verification"), ui.Plain(" on."))})
@@ -288,13 +292,17 @@ func (v certificateView) replays() []ui.Row {
 
 func (v certificateView) audits() []ui.Row {
 	var rows []ui.Row
+	numbers := map[training.RoundID]int{}
+	for _, r := range v.draft.Rounds {
+		numbers[r.Replay] = r.Number
+	}
 	for _, a := range v.Verdict.Audits {
 		who := ui.Plain("the platform")
 		if strings.Contains(a.Auditor, "/") {
 			who = link(governance.Ref(a.Auditor), v.names)
 		}
 		rows = append(rows, ui.Row{Cells: []ui.Cell{
-			{Text: who}, {Text: ui.Link(a.Round.String(), href.Round(int64(a.Round)))}, {Text: ui.Digest(shortDigest(a.Want))}, {Text: ui.Digest(shortDigest(a.Got))}, {Chip: yesOrNo(a.Want == a.Got)},
+			{Text: who}, {Text: ui.Link(fmt.Sprintf("replay of round %d", numbers[a.Round]), href.Round(int64(a.Round)))}, {Text: ui.Digest(shortDigest(a.Want))}, {Text: ui.Digest(shortDigest(a.Got))}, {Chip: yesOrNo(a.Want == a.Got)},
 		}})
 	}
 	return rows

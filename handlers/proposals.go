@@ -106,7 +106,10 @@ func (s *Site) readVote(ctx context.Context, v *proposalView) (err error) {
 	if v.ballots, err = s.Voting.Ballots(ctx, v.Poll, 12); err != nil {
 		return err
 	}
-	v.begun, err = s.begunBy(ctx, v.ID)
+	if v.begun, err = s.begunBy(ctx, v.ID); err != nil {
+		return err
+	}
+	v.unlearn, err = s.caseOpenedBy(ctx, v.ID)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"codeberg.org/althing/althing/governance/proposals"
 	"codeberg.org/althing/althing/governance/tally"
 	"codeberg.org/althing/althing/governance/voting"
+	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/web/href"
 	"codeberg.org/althing/althing/web/layout"
 	webpages "codeberg.org/althing/althing/web/pages"
@@ -47,8 +48,9 @@ type proposalView struct {
 	poll    voting.Poll
 	ballots []voting.Ballot
 	inForce policies.Values
-	would   []ui.Fact // what the motion would do
-	begun   []begun   // what its decision set going
+	would   []ui.Fact             // what the motion would do
+	begun   []begun               // what its decision set going
+	unlearn training.UnlearningID // the case that it opened; 0 for none
 	names   map[governance.Ref]string
 	html    string
 	now     time.Time
@@ -79,9 +81,6 @@ func (v proposalView) page() webpages.ProposalPage {
 		MotionNote: "The software does this, and nothing else, if the proposal is adopted.",
 		Record: ui.Cat(ui.Plain("Every act on this proposal is in the log: "),
 			ui.Link("its changes", href.Changes(href.Filter{Subject: "proposal:" + v.ID.String()})), ui.Plain(".")),
-	}
-	for _, b := range v.begun {
-		p.Record = ui.Cat(p.Record, b.sentence())
 	}
 	p.Motion = v.would
 	if v.Poll != 0 {
@@ -253,6 +252,19 @@ func ballotLines(list []voting.Ballot, names map[governance.Ref]string, mine int
 }
 
 // result is the sentence at the top once the vote is over.
+// followed leads to what the decision began: campaigns and their rounds, or the
+// case whose rounds are not trained again yet.
+func (v proposalView) followed() ui.Rich {
+	var text ui.Rich
+	for _, b := range v.begun {
+		text = ui.Cat(text, b.sentence())
+	}
+	if len(v.begun) == 0 && v.unlearn != 0 {
+		text = ui.Cat(ui.Plain(" See "), caseLink(v.unlearn), ui.Plain("."))
+	}
+	return text
+}
+
 func (v proposalView) result() *webpages.ProposalResult {
 	c := v.poll.Counts
 	counted := fmt.Sprintf("%d yes, %d no, %d abstentions of %d members", c.Yes, c.No, c.Abstain, v.poll.Roll)
@@ -262,9 +274,9 @@ func (v proposalView) result() *webpages.ProposalResult {
 	case proposals.Waiting:
 		return &webpages.ProposalResult{Kind: "success", Text: ui.Cat(ui.Plain("Passed: "+counted+". It is carried out after "), richMoment(*v.Until), ui.Plain("."))}
 	case proposals.Adopted:
-		return &webpages.ProposalResult{Kind: "success", Text: ui.Plain("Adopted: " + counted + ". It is being carried out. " + v.Outcome)}
+		return &webpages.ProposalResult{Kind: "success", Text: ui.Cat(ui.Plain("Adopted: "+counted+". It is being carried out. "+v.Outcome), v.followed())}
 	case proposals.Done:
-		return &webpages.ProposalResult{Kind: "success", Text: ui.Plain("Adopted and carried out: " + counted + ". " + v.Outcome)}
+		return &webpages.ProposalResult{Kind: "success", Text: ui.Cat(ui.Plain("Adopted and carried out: "+counted+". "+v.Outcome), v.followed())}
 	case proposals.Failed:
 		return &webpages.ProposalResult{Kind: "error", Text: ui.Plain("Adopted with " + counted + ", but it could not be carried out. " + v.Outcome)}
 	}
