@@ -203,16 +203,8 @@ func (v nodeView) infobox() ui.Infobox {
 		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))}, {Label: "Valid in a row", Value: ui.Plain(ui.Count(v.Valid))},
 		{Label: "Confirmed in a row", Value: ui.Plain(ui.Count(v.Confirmed))},
 	}}}}
-	if m := v.manifest; !m.Root.IsZero() {
-		public := "not declared"
-		if m.Public {
-			public = "all of it, its owner declares"
-		}
-		box.Groups = append(box.Groups, ui.FactGroup{Title: "What it holds", Facts: []ui.Fact{
-			{Label: "Records", Value: ui.Plain(ui.Count(m.Records))}, {Label: "Tokens to train on", Value: ui.Plain(ui.Count(m.Tokens))},
-			{Label: "Kept for validation", Value: ui.Plain(ui.Count(m.Validation))}, {Label: "Reserved twins", Value: ui.Plain(ui.Count(m.Twins))},
-			{Label: "Held back", Value: ui.Plain(ui.Count(m.Suppressed))}, {Label: "Public text", Value: ui.Plain(public)}, {Label: "Manifest", Value: ui.Digest(shortDigest(m.Root.Hex()))},
-		}})
+	if !v.manifest.Root.IsZero() {
+		box.Groups = append(box.Groups, holdings(v.manifest))
 	}
 	if len(v.strata) > 0 {
 		box.Groups = append(box.Groups, ui.FactGroup{Title: "What it is made of", Facts: v.strata})
@@ -223,4 +215,18 @@ func (v nodeView) infobox() ui.Infobox {
 		}})
 	}
 	return box
+}
+
+// holdings says what a node holds, by its newest manifest.
+func holdings(m corpus.Manifest) ui.FactGroup {
+	public := "not declared"
+	if m.Public {
+		public = "all of it, its owner declares"
+	}
+	return ui.FactGroup{Title: "What it holds", Facts: []ui.Fact{
+		{Label: "Records", Value: ui.Plain(ui.Count(m.Records))}, {Label: "Tokens to train on", Value: ui.Plain(ui.Count(m.Tokens))},
+		{Label: "Kept for validation", Value: ui.Plain(ui.Count(m.Validation))}, {Label: "Reserved twins", Value: ui.Plain(ui.Count(m.Twins))},
+		{Label: "Held back", Value: ui.Plain(ui.Count(m.Suppressed))}, {Label: "Public text", Value: ui.Plain(public)},
+		{Label: "Manifest", Value: ui.Digest(shortDigest(m.Root.Hex()))},
+	}}
 }
