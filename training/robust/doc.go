@@ -29,10 +29,10 @@
 //     squares of the differences (both in binary64, rounded by themselves) at
 //     coordinates l, l+4, l+8, …; the block is (lane0+lane2)+(lane1+lane3).
 //     Ranges begin and end at multiples of a block.
-//   - An inner product (Products, Dots) is a sum over blocks, in order, in
-//     binary64. Within a block 8 lanes start at +0; lane l adds the products of
-//     the values, which are exact in binary64, at coordinates l, l+8, l+16, …;
-//     with m(l) = lane(l) + lane(l+4) the block is (m0+m2)+(m1+m3).
+//   - An inner product (Products) is a sum over half blocks of 512 coordinates,
+//     in order, in binary64. Within one 8 lanes start at +0; lane l adds the
+//     products of the values, which are exact in binary64, at coordinates l,
+//     l+8, l+16, …; with m(l) = lane(l) + lane(l+4) it is (m0+m2)+(m1+m3).
 //   - Values of one coordinate are ordered as numbers, -0 before +0, and summed
 //     in ascending order in binary64.
 //   - Sums over updates are binary64 in the order of the cohort, which is

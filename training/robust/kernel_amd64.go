@@ -66,17 +66,17 @@ func exchangeWide(keys []int32, net []pair) bool {
 // exact in float64.
 var (
 	fused = wide && cpu.X86.HasFMA
-	wider = fused && cpu.X86.HasAVX512F
+	wider = fused && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL
 )
 
 //go:noescape
 func packAVX2(steps int, dst *float64, src *float32)
 
 //go:noescape
-func quadAVX512(steps int, a, b *float64, lane *[16][4]float64)
+func quadAVX512(steps int, a, b *float64, out *[16]float64)
 
 //go:noescape
-func quadAVX2(steps int, a, b *float64, lane *[4][4]float64)
+func quadAVX2(steps int, a, b *float64, out *[4]float64)
 
 //go:noescape
 func dotsAVX2(steps int, v, w *float32, own, with *[8]float64)
@@ -105,17 +105,12 @@ func quadWide(out *[16]float64, a, b []float64) bool {
 	}
 	steps := len(a) / (four * step)
 	b = b[:steps*four*step]
-	var lane [16][4]float64
 	if wider {
-		quadAVX512(steps, &a[0], &b[0], &lane)
-	} else {
-		for r := range four {
-			quadAVX2(steps, &a[step*r], &b[0], (*[4][4]float64)(lane[four*r:]))
-		}
+		quadAVX512(steps, &a[0], &b[0], out)
+		return true
 	}
-	for k := range out {
-		l := &lane[k]
-		out[k] = fold(l[0], l[1], l[2], l[3])
+	for r := range four {
+		quadAVX2(steps, &a[step*r], &b[0], (*[4]float64)(out[four*r:]))
 	}
 	return true
 }

@@ -162,18 +162,26 @@ pack:
 	VFMADD231PD Z22, x, s2 \
 	VFMADD231PD Z23, x, s3
 
-// HALF512 adds lanes l and l+4 and stores four sums.
-#define HALF512(z, y, at) \
-	VEXTRACTF64X4 $1, z, Y16 \
-	VADDPD        Y16, y, y  \
-	VMOVUPD       y, at(DI)
+// FOLD512 adds the lanes of two sums, l and l+4, then l and l+2, then the last
+// two, and stores both.
+#define FOLD512(z0, y0, x0, z1, y1, x1, at) \
+	VEXTRACTF64X4 $1, z0, Y16 \
+	VEXTRACTF64X4 $1, z1, Y17 \
+	VADDPD        Y16, y0, y0 \
+	VADDPD        Y17, y1, y1 \
+	VEXTRACTF32X4 $1, y0, X16 \
+	VEXTRACTF32X4 $1, y1, X17 \
+	VADDPD        X16, x0, x0 \
+	VADDPD        X17, x1, x1 \
+	VHADDPD       x1, x0, x0  \
+	VMOVUPD       x0, at(DI)
 
-// func quadAVX512(steps int, a, b *float64, lane *[16][4]float64)
+// func quadAVX512(steps int, a, b *float64, out *[16]float64)
 TEXT ·quadAVX512(SB), NOSPLIT, $0-32
 	MOVQ   steps+0(FP), CX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+16(FP), R8
-	MOVQ   lane+24(FP), DI
+	MOVQ   out+24(FP), DI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -208,32 +216,33 @@ quad512:
 	ADDQ    $256, R8
 	DECQ    CX
 	JNZ     quad512
-	HALF512(Z0, Y0, 0)
-	HALF512(Z1, Y1, 32)
-	HALF512(Z2, Y2, 64)
-	HALF512(Z3, Y3, 96)
-	HALF512(Z4, Y4, 128)
-	HALF512(Z5, Y5, 160)
-	HALF512(Z6, Y6, 192)
-	HALF512(Z7, Y7, 224)
-	HALF512(Z8, Y8, 256)
-	HALF512(Z9, Y9, 288)
-	HALF512(Z10, Y10, 320)
-	HALF512(Z11, Y11, 352)
-	HALF512(Z12, Y12, 384)
-	HALF512(Z13, Y13, 416)
-	HALF512(Z14, Y14, 448)
-	HALF512(Z15, Y15, 480)
+	FOLD512(Z0, Y0, X0, Z1, Y1, X1, 0)
+	FOLD512(Z2, Y2, X2, Z3, Y3, X3, 16)
+	FOLD512(Z4, Y4, X4, Z5, Y5, X5, 32)
+	FOLD512(Z6, Y6, X6, Z7, Y7, X7, 48)
+	FOLD512(Z8, Y8, X8, Z9, Y9, X9, 64)
+	FOLD512(Z10, Y10, X10, Z11, Y11, X11, 80)
+	FOLD512(Z12, Y12, X12, Z13, Y13, X13, 96)
+	FOLD512(Z14, Y14, X14, Z15, Y15, X15, 112)
 	VZEROUPPER
 	RET
 
-// func quadAVX2(steps int, a, b *float64, lane *[4][4]float64)
+// FOLD2 is the end of FOLD512.
+#define FOLD2(y0, x0, y1, x1, at) \
+	VEXTRACTF128 $1, y0, X8 \
+	VEXTRACTF128 $1, y1, X9 \
+	VADDPD       X8, x0, x0 \
+	VADDPD       X9, x1, x1 \
+	VHADDPD      x1, x0, x0 \
+	VMOVUPD      x0, at(DI)
+
+// func quadAVX2(steps int, a, b *float64, out *[4]float64)
 // one vector of a, in its panel, with the four of b.
 TEXT ·quadAVX2(SB), NOSPLIT, $0-32
 	MOVQ  steps+0(FP), CX
 	MOVQ  a+8(FP), SI
 	MOVQ  b+16(FP), R8
-	MOVQ  lane+24(FP), DI
+	MOVQ  out+24(FP), DI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -262,10 +271,8 @@ quad2:
 	VADDPD      Y3, Y2, Y2
 	VADDPD      Y5, Y4, Y4
 	VADDPD      Y7, Y6, Y6
-	VMOVUPD     Y0, (DI)
-	VMOVUPD     Y2, 32(DI)
-	VMOVUPD     Y4, 64(DI)
-	VMOVUPD     Y6, 96(DI)
+	FOLD2(Y0, X0, Y2, X2, 0)
+	FOLD2(Y4, X4, Y6, X6, 16)
 	VZEROUPPER
 	RET
 

@@ -27,11 +27,12 @@ type Products struct {
 const (
 	four  = 4
 	step  = 8
-	panel = four * Block // float64 of a panel over one block
+	half  = Block / 2   // coordinates of which two panels fit the nearest cache
+	panel = four * half // float64 of a panel over half a block
 )
 
 // group is the number of panels that stay in the middle cache together; of no
-// more vectors than that, every block is a task of its own.
+// more vectors than that, every half block is a task of its own.
 const group = 16
 
 // NewProducts returns the products of n vectors over no coordinates yet.
@@ -88,16 +89,16 @@ func (p *Products) Add(part [][]float32) error {
 	}
 	packed, free := p.pack(panels)
 	defer free()
-	for at := 0; at < length; at += Block {
-		p.byQuad(part, panels, at, min(at+Block, length), packed)
+	for at := 0; at < length; at += half {
+		p.byQuad(part, panels, at, min(at+half, length), packed)
 	}
 	return nil
 }
 
-// byBlock gives each thread blocks of its own, whose quads are added in order
+// byBlock gives each thread half blocks of its own, whose quads are added in order
 // afterwards.
 func (p *Products) byBlock(part [][]float32, panels, length int) {
-	size, blocks := len(p.sum), (length+Block-1)/Block
+	size, blocks := len(p.sum), (length+half-1)/half
 	if len(p.cells) < blocks*size {
 		p.cells = make([]float64, blocks*size)
 	}
@@ -105,7 +106,7 @@ func (p *Products) byBlock(part [][]float32, panels, length int) {
 		packed, free := p.pack(panels)
 		defer free()
 		for b := lo; b < hi; b++ {
-			from, to := b*Block, min(b*Block+Block, length)
+			from, to := b*half, min(b*half+half, length)
 			steps := (to - from + step - 1) / step
 			for i := range panels {
 				p.packPanel(packed[i*panel:][:steps*four*step], part, i, from, to)
@@ -124,7 +125,7 @@ func (p *Products) byBlock(part [][]float32, panels, length int) {
 	}
 }
 
-// byQuad packs one block of all vectors and gives each thread quads of its own,
+// byQuad packs half a block of all vectors and gives each thread quads of its own,
 // group by group.
 func (p *Products) byQuad(part [][]float32, panels, from, to int, packed []float64) {
 	steps := (to - from + step - 1) / step
@@ -141,8 +142,9 @@ func (p *Products) byQuad(part [][]float32, panels, from, to int, packed []float
 			for i := a * group; i < min(a*group+group, panels); i++ {
 				for j := b * group; j < min(b*group+group, i+1); j++ {
 					quad(&out, packed[i*panel:][:steps*four*step], packed[j*panel:][:steps*four*step])
+					sum := (*[16]float64)(p.sum[quadAt(i, j):])
 					for k, v := range out {
-						p.sum[quadAt(i, j)+k] += v
+						sum[k] += v
 					}
 				}
 			}
@@ -159,7 +161,7 @@ func pairAt(t int) (a, b int) {
 	return a, t
 }
 
-// pack returns room for all panels of a block, and what gives it back.
+// pack returns room for all panels of half a block, and what gives it back.
 func (p *Products) pack(panels int) ([]float64, func()) {
 	v, ok := p.room.Get().(*[]float64)
 	if !ok {
@@ -185,7 +187,7 @@ func (p *Products) packPanel(dst []float64, part [][]float32, i, from, to int) {
 }
 
 // quad sets out to the products of the four vectors of a with the four of b over
-// one block, in 8 lanes (package comment).
+// half a block, in 8 lanes (package comment).
 func quad(out *[16]float64, a, b []float64) {
 	if quadWide(out, a, b) {
 		return
@@ -207,8 +209,8 @@ func quad(out *[16]float64, a, b []float64) {
 // fold adds the lanes l and l+4, each pair added already.
 func fold(a, b, c, d float64) float64 { return float64(a+c) + float64(b+d) }
 
-// Dots returns ‖v‖² and ⟨v, w⟩ of a part of two vectors within one block, in the
-// order of Products.
+// Dots returns ‖v‖² and ⟨v, w⟩ of a part of two vectors, in 8 lanes over all of
+// it that are added as those of Products.
 func Dots(v, w []float32) (square, product float64) {
 	var own, with [step]float64
 	w = w[:len(v)]

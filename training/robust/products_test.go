@@ -13,9 +13,9 @@ import (
 // slowProduct is the order of the package comment read aloud.
 func slowProduct(u, v []float32) float64 {
 	total := 0.0
-	for from := 0; from < len(u); from += Block {
+	for from := 0; from < len(u); from += half {
 		var lane [8]float64
-		for k := from; k < min(from+Block, len(u)); k++ {
+		for k := from; k < min(from+half, len(u)); k++ {
 			lane[k%8] += float64(u[k]) * float64(v[k])
 		}
 		for l := range 4 {
@@ -74,8 +74,8 @@ func TestProductsAreTheReferenceToTheBit(t *testing.T) {
 				}
 			}
 		}
-		own, with := Dots(updates[0][:min(dim, Block)], updates[n-1][:min(dim, Block)])
-		if want, other := slowProduct(updates[0][:min(dim, Block)], updates[0][:min(dim, Block)]), slowProduct(updates[0][:min(dim, Block)], updates[n-1][:min(dim, Block)]); own != want || with != other {
+		own, with := Dots(updates[0][:min(dim, half)], updates[n-1][:min(dim, half)])
+		if want, other := slowProduct(updates[0][:min(dim, half)], updates[0][:min(dim, half)]), slowProduct(updates[0][:min(dim, half)], updates[n-1][:min(dim, half)]); own != want || with != other {
 			t.Fatalf("Dots = %v, %v; want %v, %v", own, with, want, other)
 		}
 	})
