@@ -1,31 +1,19 @@
 package workers
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"codeberg.org/althing/althing/governance"
-	"codeberg.org/althing/althing/governance/keys"
 	"codeberg.org/althing/althing/training"
 	"codeberg.org/althing/althing/training/checks"
-	"codeberg.org/althing/althing/training/robust"
 	"codeberg.org/althing/althing/training/rounds"
-	"filippo.io/age"
 )
 
 // examine checks the updates before they are combined, and takes what they
@@ -227,166 +215,6 @@ func (c *combiner) verdict(u rounds.Update, v checks.Verdict) rounds.Verdict {
 		out.Sketch = v.Sketch.Bytes()
 	}
 	return out
-}
-
-// inMemory is how many bytes of updates are checked without a file.
-const inMemory = 64 << 20
-
-// updates are those of a round in the order of nodes, read once.
-type updates struct {
-	robust.Cohort
-	place map[governance.NodeID]int
-	rows  [][]float32 // in memory, or nil
-	file  *spool      // else
-}
-
-// gather reads the updates once, into memory or, where they are too many, into
-// a private file. As many are decrypted at once as there are processors, and as
-// fit into the memory for them.
-func (c *combiner) gather(ctx context.Context) (_ *updates, err error) {
-	n, dim := len(c.in.Updates), c.mean.elements
-	u := &updates{place: make(map[governance.NodeID]int, n)}
-	if int64(n)*int64(dim)*4 > inMemory {
-		file, err := os.CreateTemp("", "updates-*")
-		if err != nil {
-			return nil, err
-		}
-		_ = os.Remove(file.Name()) // where an open file cannot be removed Close does it
-		u.file = &spool{file: file, n: n, dim: dim}
-		u.Cohort = u.file
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, u.Close())
-			}
-		}()
-	} else {
-		u.rows = make([][]float32, n)
-		u.Cohort = robust.Memory(u.rows)
-	}
-	norms, failed := make([]float64, n), make([]error, n)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range max(1, min(runtime.GOMAXPROCS(0), n, inMemory/(4*max(1, dim)))) {
-		wait.Go(func() {
-			var change []float32
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if u.file == nil || change == nil {
-					change = make([]float32, dim)
-				}
-				if norms[i], failed[i] = c.take(ctx, u, i, change); failed[i] != nil {
-					next.Store(int64(n)) // what is left need not be read
-				}
-			}
-		})
-	}
-	wait.Wait()
-	for i, up := range c.in.Updates {
-		if failed[i] != nil {
-			return nil, fmt.Errorf("update of node %d: %w", up.Node, failed[i])
-		}
-		u.place[up.Node], c.mean.Norms[up.Node] = i, norms[i]
-	}
-	return u, nil
-}
-
-// take reads one update into its place, through change, and returns its norm.
-func (c *combiner) take(ctx context.Context, u *updates, i int, change []float32) (float64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	got, err := readUpdate(ctx, c.open, c.in, c.in.Updates[i], c.mean.form, change, nil)
-	switch {
-	case err != nil:
-		return 0, err
-	case u.file == nil:
-		u.rows[i] = change
-		return got.norm, nil
-	}
-	_, err = io.Copy(io.NewOffsetWriter(u.file.file, 4*int64(i)*int64(len(change))), &fileReader{values: change})
-	return got.norm, err
-}
-
-// copy sets dst to the update of a node.
-func (u *updates) copy(dst []float32, node governance.NodeID) error {
-	i, ok := u.place[node]
-	switch {
-	case !ok:
-		return fmt.Errorf("no update of node %d was read", node)
-	case u.file == nil:
-		copy(dst, u.rows[i])
-		return nil
-	}
-	raw := make([]byte, 4*min(span, len(dst)))
-	for from := 0; from < len(dst); from += span {
-		part := dst[from:min(from+span, len(dst))]
-		if _, err := u.file.file.ReadAt(raw[:4*len(part)], 4*(int64(i)*int64(len(dst))+int64(from))); err != nil {
-			return err
-		}
-		for k := range part {
-			part[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
-		}
-	}
-	return nil
-}
-
-// Close forgets the updates.
-func (u *updates) Close() error {
-	if u == nil || u.file == nil {
-		return nil
-	}
-	return u.file.Close()
-}
-
-// openSketches decrypts what is remembered of the nodes of a round. What no key
-// opens any more is forgotten.
-func openSketches(ring *keys.Ring, in rounds.Inputs) (rounds.Inputs, error) {
-	known := make(map[governance.NodeID]rounds.Fact, len(in.Facts))
-	for _, u := range in.Updates {
-		f := in.Facts[u.Node]
-		if f.Past != nil {
-			identity, err := ring.Contributor(int64(u.Owner))
-			if err != nil {
-				return in, err
-			}
-			plain, err := age.Decrypt(bytes.NewReader(f.Past), identity)
-			if err != nil {
-				f.Past = nil
-			} else if f.Past, err = io.ReadAll(io.LimitReader(plain, checks.Size+1)); err != nil {
-				return in, fmt.Errorf("read sketch of node %d: %w", u.Node, err)
-			}
-		}
-		known[u.Node] = f
-	}
-	in.Facts = known
-	return in, nil
-}
-
-// sealSketches encrypts what is remembered of nodes to their owners' keys.
-func sealSketches(ring *keys.Ring, in rounds.Inputs, verdicts map[governance.NodeID]rounds.Verdict) error {
-	for _, u := range in.Updates {
-		v, ok := verdicts[u.Node]
-		if !ok || v.Sketch == nil {
-			continue
-		}
-		identity, err := ring.Contributor(int64(u.Owner))
-		if err != nil {
-			return err
-		}
-		var sealed bytes.Buffer
-		to, err := age.Encrypt(&sealed, identity.Recipient())
-		if err == nil {
-			_, err = to.Write(v.Sketch)
-		}
-		if err == nil {
-			err = to.Close()
-		}
-		if err != nil {
-			return fmt.Errorf("seal sketch of node %d: %w", u.Node, err)
-		}
-		v.Sketch = sealed.Bytes()
-		verdicts[u.Node] = v
-	}
-	return nil
 }
 
 // scaled multiplies a clipped update, rounding to float32.
