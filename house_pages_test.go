@@ -39,6 +39,7 @@ var raw = map[string][]string{
 	"web/plot/flow.go":              {"c.String()"},
 	"web/plot/line.go":              {"c.String()"},
 	"web/plot/plot.go":              {"c.String()"},
+	"web/plot/tree.go":              {"c.String()"},
 }
 
 var rawCall = regexp.MustCompile(`templ\.(?:Raw|JSUnsafeFuncCall|JSExpression|SafeURL|SafeCSS|SafeScript\w*)\(((?:[^()]|\([^()]*\))*)\)`)
