@@ -5,8 +5,10 @@
 //	POST manifest, seen          what the node holds, what it is
 //	GET  work?wait=50&size=N     long poll for an assignment, or 204
 //	POST lease                   the node is still at it
-//	GET  blobs/DIGEST            the base of an assignment, by ranges
-//	PUT  blobs/DIGEST            the update of an assignment, by parts
+//	GET  blobs/DIGEST            the base of an assignment, by ranges; in a spot check also
+//	                             what another node handed over
+//	PUT  blobs/DIGEST            the update of an assignment, by parts; in a spot check what the
+//	                             node trained on
 //	POST report                  what came of it
 //
 // Every request but the first two is signed (protocol.Request). The order of

@@ -19,6 +19,9 @@
 // replay is a campaign of its own: it trains the accepted rounds of another
 // one again, with the recorded cohorts and seeds, without one member's nodes.
 //
+// In campaigns on public data a spot check trains drawn updates again on nodes of
+// other members, beside the rounds and after the aggregate (spot.go).
+//
 // The store keeps digests, counts and figures. It touches no file and computes
 // nothing with weights: workers do that before the act.
 package rounds
