@@ -172,11 +172,21 @@ func TestTheServerThatSignsDiesInTheMiddleOfARound(t *testing.T) {
 		return strings.Contains(c.only("one").visitor(t).get("/").body, "Skald") && strings.Contains(c.only("two").visitor(t).get("/").body, "Skald")
 	})
 	for i, p := range []*person{asta, bera} {
-		c.trains(t, p, fmt.Sprint("node", i), []string{"go/ast", "net/http"}[i])
+		node := c.trains(t, p, fmt.Sprint("node", i), []string{"go/ast", "net/http"}[i])
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("node %d says:\n%s", i, node.Said())
+			}
+		})
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the servers say:\n%s\n%s\n%s", one.Said(), two.Said(), c.programs["one"].Said())
+		}
+	})
 	asta.get("/proposals/new").send("/proposals/new", url.Values{
 		"title": {"Train twice"}, "text": {"Two rounds."}, "motion": {"train"}, "do": {"save"},
-		"train.rounds": {"2"}, "train.steps": {"40"}, "train.cohort": {"2"}, "train.min_reports": {"2"}, "train.deadline": {"300"},
+		"train.rounds": {"2"}, "train.steps": {"25"}, "train.cohort": {"2"}, "train.min_reports": {"2"}, "train.deadline": {"3600"},
 	}).want(http.StatusOK, "Train twice")
 	asta.get("/proposals/1").send("/proposals/1/state", url.Values{"do": {"table"}})
 	for _, p := range []*person{asta, bera} {
