@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,10 @@ type roundReport struct {
 	Collect    spread  `json:"collect"`        // of it, until all updates are taken
 	Aggregate  spread  `json:"aggregate"`      // of it, until the mean is recorded
 	ServerRSS  float64 `json:"server_rss_mib"` // peak of the server's process
+
+	ServerCPU   float64 `json:"server_cpu_ms"`   // processor time of the server for a round, its opening and its verdict included
+	PostgresCPU float64 `json:"postgres_cpu_ms"` // of its database
+	NodesCPU    float64 `json:"nodes_cpu_ms"`    // of this process, which is the nodes
 }
 
 // benchRound lets nodes go through whole rounds over HTTP without training:
@@ -53,7 +58,8 @@ func benchRound(ctx context.Context, t Terminal, args []string) error {
 		return json.NewEncoder(t.Out).Encode(r)
 	}
 	fmt.Fprintf(t.Out, "%d rounds of %d nodes with %d parameters, over HTTP, without training\n", r.Rounds, r.Nodes, r.Parameters)
-	fmt.Fprintf(t.Out, "round      %s\ncollect    %s\naggregate  %s\nserver: peak memory %.0f MiB\n", r.Round, r.Collect, r.Aggregate, r.ServerRSS)
+	fmt.Fprintf(t.Out, "round      %s\ncollect    %s\naggregate  %s\n", r.Round, r.Collect, r.Aggregate)
+	fmt.Fprintf(t.Out, "processor time of a round: server %.1f ms, Postgres %.1f, nodes %.1f\nserver: peak memory %.0f MiB\n", r.ServerCPU, r.PostgresCPU, r.NodesCPU, r.ServerRSS)
 	return nil
 }
 
@@ -79,7 +85,9 @@ func (b *benchCommunity) measureRounds(ctx context.Context, nodes, n int) (round
 			}
 		})
 	}
+	before := b.processors()
 	list, err := b.playRounds(ctx, nodes, n+1, failed)
+	after := b.processors()
 	stop()
 	wait.Wait()
 	if err != nil {
@@ -93,7 +101,20 @@ func (b *benchCommunity) measureRounds(ctx context.Context, nodes, n int) (round
 	}
 	r.Round, r.Collect, r.Aggregate = round.spread(), collect.spread(), aggregate.spread()
 	r.ServerRSS = processPeak(b.server.Process.Pid)
+	for i, to := range []*float64{&r.ServerCPU, &r.PostgresCPU, &r.NodesCPU} {
+		*to = 1000 * (after[i] - before[i]) / float64(n+1)
+	}
 	return r, nil
+}
+
+// processors is the processor time so far of the server, of Postgres and of
+// this process, in seconds.
+func (b *benchCommunity) processors() (used [3]float64) {
+	used[0], used[2] = processCPU(b.server.Process.Pid), processCPU(os.Getpid())
+	for _, pid := range b.postgres.Processes() {
+		used[1] += processCPU(pid)
+	}
+	return used
 }
 
 // serveRounds answers every task with an update that was made before.
