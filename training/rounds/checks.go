@@ -178,9 +178,6 @@ func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	if len(res.Verdicts) == 0 {
 		return ev, nil
 	}
-	const insert = `
-		insert into update_checks (round, node, place, number, name, value, threshold, outcome, note)
-		values (@round, @node, @place, @number, @name, @value, @threshold, @outcome, @note)`
 	const update = `
 		update updates set outcome = @outcome, scale = @scale, divisor = @divisor where round = @round and node = @node`
 	const keep = `
@@ -190,13 +187,9 @@ func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	var all []Check
 	for _, node := range slices.Sorted(maps.Keys(res.Verdicts)) {
 		v := res.Verdicts[node]
-		for place, c := range v.Checks {
+		for _, c := range v.Checks {
 			c.Node = node
 			all = append(all, c)
-			batch.Queue(insert, pgx.StrictNamedArgs{
-				"round": r.ID, "node": node, "place": place, "number": c.Number, "name": c.Name, "value": c.Value,
-				"threshold": c.Threshold, "outcome": c.Outcome, "note": c.Note,
-			})
 		}
 		batch.Queue(update, pgx.StrictNamedArgs{
 			"outcome": v.Outcome, "scale": v.Scale, "divisor": max(1, v.Divisor), "round": r.ID, "node": node,
@@ -210,6 +203,7 @@ func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 		const change = `insert into update_sketches (round, node, campaign, owner, sketch) values (@round, 0, @campaign, 0, @sketch)`
 		batch.Queue(change, pgx.StrictNamedArgs{"round": r.ID, "campaign": r.Campaign, "sketch": res.Change})
 	}
+	queueChecks(&batch, r.ID, all)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return ev, fmt.Errorf("keep the checks of round %d: %w", r.ID, err)
 	}
@@ -220,6 +214,31 @@ func (s *Store) checked(ctx context.Context, tx *audit.Tx, r roundRow, c campaig
 	sum := sha256.Sum256(text)
 	ev.Checks = hex.EncodeToString(sum[:])
 	return ev, s.consequences(ctx, tx, r, c, ev, res.Verdicts)
+}
+
+// queueChecks writes every finding in one statement: a round of a thousand
+// updates has sixteen thousand. Those of a node follow each other in all; their
+// order is their place.
+func queueChecks(batch *pgx.Batch, round training.RoundID, all []Check) {
+	const insert = `
+		insert into update_checks (round, node, place, number, name, value, threshold, outcome, note)
+		select @round, t.* from unnest(@nodes::bigint[], @places::int[], @numbers::int[], @names::text[], @values::text[], @thresholds::text[],
+			@outcomes::text[], @notes::text[]) as t`
+	nodes, places, numbers := make([]int64, len(all)), make([]int, len(all)), make([]int, len(all))
+	var texts [5][]string
+	for i, c := range all {
+		nodes[i], numbers[i] = int64(c.Node), c.Number
+		if i > 0 && all[i-1].Node == c.Node {
+			places[i] = places[i-1] + 1
+		}
+		for k, text := range []string{c.Name, c.Value, c.Threshold, c.Outcome, c.Note} {
+			texts[k] = append(texts[k], text)
+		}
+	}
+	batch.Queue(insert, pgx.StrictNamedArgs{
+		"round": round, "nodes": nodes, "places": places, "numbers": numbers, "names": texts[0], "values": texts[1],
+		"thresholds": texts[2], "outcomes": texts[3], "notes": texts[4],
+	})
 }
 
 // note adds what was decided of one update.
