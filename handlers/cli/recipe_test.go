@@ -19,6 +19,7 @@ func TestRecipeInABrowser(t *testing.T) {
 	t.Parallel()
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%v", script), func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
 			s.found(t, s.join(t, "signy"))
 			b := browsertest.Open(t, s.url, script)

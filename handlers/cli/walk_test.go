@@ -30,6 +30,7 @@ func TestWalkInABrowser(t *testing.T) {
 	t.Parallel()
 	for _, script := range []bool{true, false} {
 		t.Run(fmt.Sprintf("script=%v", script), func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t)
 			founder := s.join(t, "signy")
 			s.foundWith(t, founder, url.Values{"class.2.voting": {"8"}})
