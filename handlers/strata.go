@@ -50,7 +50,7 @@ func stratumGroups(there []corpus.StratumCount) []pages.StratumGroup {
 	last := ""
 	for _, c := range there {
 		if c.Kind != last {
-			groups = append(groups, pages.StratumGroup{Kind: kindName(c.Kind)})
+			groups = append(groups, pages.StratumGroup{Kind: capital(c.Kind)})
 			last = c.Kind
 		}
 		g := &groups[len(groups)-1]
@@ -80,7 +80,7 @@ func (s *Site) strataOfNode(ctx context.Context, node governance.NodeID) ([]ui.F
 	texts := map[string][]string{}
 	for _, l := range list {
 		if len(texts[l.Kind]) == 0 {
-			facts = append(facts, ui.Fact{Label: kindName(l.Kind)})
+			facts = append(facts, ui.Fact{Label: capital(l.Kind)})
 		}
 		text := stratumWord(l.Kind, l.Value)
 		if l.Kind == "language" || l.Kind == "domain" || l.Kind == "licence" {
@@ -90,16 +90,6 @@ func (s *Site) strataOfNode(ctx context.Context, node governance.NodeID) ([]ui.F
 		facts[len(facts)-1].Value = ui.Plain(strings.Join(texts[l.Kind], ", "))
 	}
 	return facts, nil
-}
-
-func kindName(kind string) string {
-	switch kind {
-	case "domain":
-		return "Kind of text"
-	case "licence":
-		return "Licence"
-	}
-	return capital(kind)
 }
 
 func capital(word string) string {

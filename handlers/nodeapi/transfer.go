@@ -40,10 +40,13 @@ func transferOf(r *http.Request) (transfer, error) {
 		return t, governance.Errorf(governance.Invalid, "The address names no assignment.")
 	}
 	t.assignment = training.AssignmentID(id)
-	for name, to := range map[string]*int64{"length": &t.length, "offset": &t.offset} {
-		if text := query.Get(name); text != "" {
-			if *to, err = strconv.ParseInt(text, 10, 64); err != nil || *to < 0 {
-				return t, governance.Errorf(governance.Invalid, "“%s” is not a number of bytes.", name)
+	for _, number := range []struct {
+		name string
+		to   *int64
+	}{{"length", &t.length}, {"offset", &t.offset}} {
+		if text := query.Get(number.name); text != "" {
+			if *number.to, err = strconv.ParseInt(text, 10, 64); err != nil || *number.to < 0 {
+				return t, governance.Errorf(governance.Invalid, "“%s” is not a number of bytes.", number.name)
 			}
 		}
 	}
