@@ -200,8 +200,8 @@ func (v nodeView) infobox() ui.Infobox {
 	}
 	box := ui.Infobox{Caption: v.Name, Groups: []ui.FactGroup{{Facts: facts}, {Title: "Reports", Facts: []ui.Fact{
 		{Label: "Taken", Value: ui.Plain(ui.Count(v.Accepted))}, {Label: "Too late", Value: ui.Plain(ui.Count(v.Late))},
-		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))}, {Label: "Valid in a row", Value: ui.Plain(ui.Count(v.Valid))},
-		{Label: "Confirmed in a row", Value: ui.Plain(ui.Count(v.Confirmed))},
+		{Label: "Refused", Value: ui.Plain(ui.Count(v.Refused))}, {Label: "Passed all checks, in a row", Value: ui.Plain(ui.Count(v.Valid))},
+		{Label: "Confirmed by another node, in a row", Value: ui.Plain(ui.Count(v.Confirmed))},
 	}}}}
 	if !v.manifest.Root.IsZero() {
 		box.Groups = append(box.Groups, holdings(v.manifest))

@@ -199,7 +199,11 @@ func (v proposalView) vote() *webpages.ProposalVote {
 		vote.Tally.Floor = int((v.poll.Roll*rule.FloorNum + rule.FloorDen - 1) / rule.FloorDen)
 	}
 	outcome := rule.Evaluate(c)
-	vote.Rule = ui.Plain(rule.Preview(int(v.poll.Roll)) + " " + outcome.Sentence())
+	needs := rule.Preview(int(v.poll.Roll))
+	if v.voting() {
+		needs += " " + outcome.Sentence()
+	}
+	vote.Rule = ui.Plain(needs)
 	vote.RuleNote = ui.Plain(fmt.Sprintf("Rule %s, version %d, frozen when voting opened. Abstentions count for the quorum and not for the majority.", rule.Name, rule.Version))
 	for _, cond := range outcome.Conditions {
 		vote.Conditions = append(vote.Conditions, condition(cond))
@@ -216,10 +220,15 @@ func condition(c tally.Condition) webpages.ProposalCondition {
 	return webpages.ProposalCondition{Name: c.Name, Needed: c.Needed, Now: c.Now, State: state}
 }
 
+// voting reports whether ballots are taken.
+func (v proposalView) voting() bool {
+	return v.poll.State == voting.StateOpen && v.now.Before(v.poll.Closes)
+}
+
 // addBallot adds the reader's ballot, or says why there is none.
 func (v proposalView) addBallot(vote *webpages.ProposalVote) {
 	switch {
-	case v.poll.State != voting.StateOpen || !v.now.Before(v.poll.Closes):
+	case !v.voting():
 		vote.Why = ui.Cat(ui.Plain("Voting closed on "), richMoment(v.poll.Closes), ui.Plain("."))
 	case v.chrome.MemberID == 0:
 		vote.Why = ui.Cat(ui.Link("Sign in", href.SignIn(href.Proposal(int64(v.ID)))), ui.Plain(" to cast a ballot, if you are on the roll."))

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"math"
+	"slices"
 
 	"codeberg.org/althing/althing/governance"
 	"codeberg.org/althing/althing/governance/keys"
@@ -56,9 +57,10 @@ type Mean struct {
 //
 // with the sum in float64 over the updates in ascending order of node id, one
 // rounding to float32, and one float32 addition. Whoever may read the updates
-// gets the same bytes. One update is decrypted and read at a time: memory does
-// not grow with the number of nodes; rules that look at single updates lay
-// them into a private file meanwhile.
+// gets the same bytes. Updates are decrypted one by one or, for the checks and
+// for rules that look at single ones, one per processor; where they would take
+// more than inMemory together they lie in a private file meanwhile. So memory
+// does not grow with the number of nodes.
 func ComputeMean(ctx context.Context, store blobs.Store, ring *keys.Ring, in rounds.Inputs) (*Mean, error) {
 	return computeMean(ctx, store, ring, Sealed{store, ring}, in)
 }
@@ -173,6 +175,26 @@ func (c *combiner) row(node governance.NodeID) []float32 {
 	return c.held.rows[c.held.place[node]]
 }
 
+// rows returns what counts in the mean, with its weights, where all of it is in
+// memory as it counts; else nil.
+func (c *combiner) rows() (rows [][]float32, weights []int64) {
+	if c.in.Recipe.Server.Rule == protocol.Scaffold {
+		return nil, nil
+	}
+	for _, u := range c.in.Updates {
+		weight := c.mean.Counted[u.Node]
+		if c.decisions[u.Node].excluded || weight == 0 {
+			continue
+		}
+		row := c.row(u.Node)
+		if row == nil {
+			return nil, nil
+		}
+		rows, weights = append(rows, row), append(weights, weight)
+	}
+	return rows, weights
+}
+
 func (c *combiner) read(ctx context.Context, u rounds.Update, change, control []float32) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -205,6 +227,8 @@ func (c *combiner) average(ctx context.Context) error {
 		}
 		nova = serveropt.NewNova(c.mean.elements)
 		sum = nova
+	} else if rows, weights := c.rows(); rows != nil {
+		return fedavg.Average(c.change, rows, weights)
 	} else {
 		mean = fedavg.NewMean(c.mean.elements)
 		sum = mean
@@ -232,7 +256,10 @@ func (c *combiner) average(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fedavg.Clip(change, limits[u.Node]) // 0 leaves it
+		if limit := limits[u.Node]; limit > 0 {
+			change = slices.Clone(change)
+			fedavg.Clip(change, limit)
+		}
 		return nova.Add(change, weight, norm)
 	})
 	if err == nil && controls != nil {
