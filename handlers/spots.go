@@ -19,7 +19,7 @@ func (s *Site) checksOf(ctx context.Context, round training.RoundID) ([]rounds.C
 	if err != nil {
 		return nil, nil, err
 	}
-	spots, err := s.Rounds.Spots(ctx, round)
+	spots, err := s.Rounds.Spots(ctx, round, 0)
 	return spotted(found, spots), spots, err
 }
 

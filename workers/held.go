@@ -42,11 +42,11 @@ func (w *openHeldCase) Work(ctx context.Context, job *river.Job[rounds.HeldArgs]
 	if err != nil {
 		return err
 	}
-	spots, err := w.t.Rounds.Spots(ctx, round)
+	spots, err := w.t.Rounds.Spots(ctx, round, node)
 	if err != nil {
 		return err
 	}
-	spot := spotFacts(spots, node)
+	spot := spotFacts(spots)
 	held.Spot = spot != ""
 	held.Facts = spot + factsOf(found, node)
 	_, err = w.t.Cases.OpenHeld(ctx, actor(job), held)
@@ -55,10 +55,10 @@ func (w *openHeldCase) Work(ctx context.Context, job *river.Job[rounds.HeldArgs]
 
 // spotFacts says in sentences what training a node's update again gave, if
 // that was another update.
-func spotFacts(spots []rounds.Spot, node governance.NodeID) string {
+func spotFacts(spots []rounds.Spot) string {
 	var text strings.Builder
 	for _, k := range spots {
-		if k.Node != node || k.State != rounds.SpotHeld {
+		if k.State != rounds.SpotHeld {
 			continue
 		}
 		fmt.Fprintf(&text, "spot: the update has the digest %s.\n", k.Digest.Hex())

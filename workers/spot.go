@@ -170,15 +170,13 @@ func (w *tendSpot) Work(ctx context.Context, job *river.Job[rounds.SpotArgs]) er
 
 // each visits the spot checks that a job is about.
 func (w *tendSpot) each(ctx context.Context, args rounds.SpotArgs, visit func(rounds.Spot) error) error {
-	list, err := w.t.Rounds.Spots(ctx, args.Round)
+	list, err := w.t.Rounds.Spots(ctx, args.Round, args.Node)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, k := range list {
-		if args.Node == 0 || args.Node == k.Node {
-			errs = append(errs, visit(k))
-		}
+		errs = append(errs, visit(k))
 	}
 	return errors.Join(errs...)
 }

@@ -115,7 +115,7 @@ func (s *site) spotsOf(c rounds.Campaign) (all []rounds.Spot) {
 	s.until("spot checks", func() bool {
 		all = nil
 		for _, r := range list {
-			spots, err := s.Training.Rounds.Spots(s.t.Context(), r.ID)
+			spots, err := s.Training.Rounds.Spots(s.t.Context(), r.ID, 0)
 			if err != nil {
 				s.t.Fatal(err)
 			}

@@ -22,7 +22,7 @@ func (w *whole) spots(ctx context.Context, id training.RoundID) (list []rounds.S
 	w.t.Helper()
 	w.until("spot checks", func() bool {
 		var err error
-		if list, err = w.Rounds.Spots(ctx, id); err != nil {
+		if list, err = w.Rounds.Spots(ctx, id, 0); err != nil {
 			w.t.Fatal(err)
 		}
 		for _, k := range list {

@@ -30,15 +30,16 @@ type Spot struct {
 // Over reports whether the check has ended.
 func (s Spot) Over() bool { return s.EndedAt != nil }
 
-// Spots lists the spot checks of a round by node.
-func (s *Store) Spots(ctx context.Context, round training.RoundID) ([]Spot, error) {
+// Spots lists the spot checks of a round by node: that of one node's update, or
+// of all where node is 0, as in SpotArgs.
+func (s *Store) Spots(ctx context.Context, round training.RoundID, node governance.NodeID) ([]Spot, error) {
 	const q = `
 		select k.round, k.node, k.owner, k.state, k.digest, coalesce(k.sealed, b.sealed), k.drawn_at, k.due, k.ended_at, k.reason
 		from spot_checks k
 		left join assignments a on a.round = k.round and a.spot = k.node and a.kind = @share
 		left join blob_candidates b on b.assignment = a.id
-		where k.round = @round order by k.node`
-	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": round, "share": protocol.Share})
+		where k.round = @round and (@node = 0 or k.node = @node) order by k.node`
+	rows, _ := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"round": round, "node": int64(node), "share": protocol.Share})
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Spot, error) {
 		var k Spot
 		err := row.Scan(&k.Round, &k.Node, &k.Owner, &k.State, &k.Digest, &k.Sealed, &k.DrawnAt, &k.Due, &k.EndedAt, &k.Reason)
@@ -47,18 +48,18 @@ func (s *Store) Spots(ctx context.Context, round training.RoundID) ([]Spot, erro
 	if err != nil {
 		return nil, fmt.Errorf("read spot checks of round %d: %w", round, err)
 	}
-	const asked = spotTasks + `order by id`
-	rows, _ = s.pool.Query(ctx, asked, pgx.StrictNamedArgs{"round": round})
+	const asked = spotTasks + `and (@node = 0 or spot = @node) order by id`
+	rows, _ = s.pool.Query(ctx, asked, pgx.StrictNamedArgs{"round": round, "node": int64(node)})
 	tasks, err := pgx.CollectRows(rows, scanSpotTask)
 	if err != nil {
 		return nil, fmt.Errorf("read who was asked in spot checks of round %d: %w", round, err)
 	}
-	for i := range found {
-		for _, t := range tasks {
-			if t.Spot == found[i].Node {
-				found[i].Asked = append(found[i].Asked, t)
-			}
-		}
+	of := make(map[governance.NodeID][]SpotTask, len(found))
+	for _, t := range tasks {
+		of[t.Spot] = append(of[t.Spot], t)
+	}
+	for i, k := range found {
+		found[i].Asked = of[k.Node]
 	}
 	return found, nil
 }

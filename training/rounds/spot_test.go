@@ -139,7 +139,7 @@ func (d *drawn) step(want string) rounds.Spot {
 
 func (d *drawn) spot() rounds.Spot {
 	d.t.Helper()
-	list, err := d.Rounds.Spots(d.t.Context(), d.round)
+	list, err := d.Rounds.Spots(d.t.Context(), d.round, 0)
 	if err != nil || len(list) != 1 || list[0].Digest != d.update || list[0].Node != d.nodes[0] {
 		d.t.Fatalf("spot checks: %+v, %v; want one, of node %d", list, err, d.nodes[0])
 	}
