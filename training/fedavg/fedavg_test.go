@@ -228,7 +228,7 @@ func TestCapWeightsObeysAndIsTight(t *testing.T) {
 	})
 }
 
-func TestAddAllIsAddAfterAddToTheBit(t *testing.T) {
+func TestAverageIsAddAfterAddToTheBit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k, dim := rapid.IntRange(1, 6).Draw(t, "k"), rapid.SampledFrom([]int{1, 15, 16, 33, 4097, 140_001}).Draw(t, "dim")
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -240,14 +240,16 @@ func TestAddAllIsAddAfterAddToTheBit(t *testing.T) {
 			}
 		}
 		m, got := NewMean(dim), make([]float32, dim)
-		if err := m.AddAll(updates, weights); err != nil {
-			t.Fatal(err)
+		for i, u := range updates {
+			if err := m.Add(u, weights[i]); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := m.Into(got); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(bitsOf(got), bitsOf(slowMean(updates, weights))) {
-			t.Fatalf("AddAll of %d updates of %d parameters differs from the reference", k, dim)
+			t.Fatalf("%d updates of %d parameters, one after the other, differ from the reference", k, dim)
 		}
 		clear(got)
 		if err := Average(got, updates, weights); err != nil {
@@ -259,14 +261,7 @@ func TestAddAllIsAddAfterAddToTheBit(t *testing.T) {
 	})
 }
 
-func TestAddAllAddsAllOrNone(t *testing.T) {
-	m := NewMean(2)
-	if m.AddAll([][]float32{{1, 2}, {1, 2, 3}}, []int64{1, 1}) == nil || m.AddAll([][]float32{{1, 2}}, nil) == nil {
-		t.Error("AddAll took a long update or updates without weights")
-	}
-	if m.Total() != 0 {
-		t.Errorf("total %d after refusals, want 0", m.Total())
-	}
+func TestAverageRefuses(t *testing.T) {
 	dst := make([]float32, 2)
 	if Average(dst, [][]float32{{1, 2}, {1, 2, 3}}, []int64{1, 1}) == nil || Average(dst, [][]float32{{1, 2}}, nil) == nil || Average(dst, [][]float32{{1, 2}}, []int64{0}) == nil {
 		t.Error("Average took a long update, updates without weights or a weight of nothing")

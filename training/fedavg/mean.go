@@ -51,40 +51,6 @@ func (m *Mean) Add(update []float32, weight int64) error {
 	return nil
 }
 
-// AddAll adds updates in the order given, to the same bits as one Add after
-// another. It is for updates that are in memory anyway: all of them pass over a
-// few parameters while the sums of those are in the nearest cache. It adds all
-// or, with an error, none.
-func (m *Mean) AddAll(updates [][]float32, weights []int64) error {
-	if err := m.countAll(updates, weights); err != nil {
-		return err
-	}
-	Split(len(m.sum), worth, func(from, to int) {
-		for ; from < to; from += block {
-			end := min(from+block, to)
-			for k, u := range updates {
-				Accumulate(m.sum[from:end], u[from:end], float64(weights[k]))
-			}
-		}
-	})
-	return nil
-}
-
-// countAll takes the weights of all updates or, with an error, of none.
-func (m *Mean) countAll(updates [][]float32, weights []int64) error {
-	if len(updates) != len(weights) {
-		return fmt.Errorf("average: %d updates with %d weights", len(updates), len(weights))
-	}
-	before := m.total
-	for k, u := range updates {
-		if err := m.count(u, weights[k]); err != nil {
-			m.total = before
-			return fmt.Errorf("update %d: %w", k, err)
-		}
-	}
-	return nil
-}
-
 // count takes the weight of an update, if both are as they should be.
 func (m *Mean) count(update []float32, weight int64) error {
 	if len(update) != m.dim {
@@ -127,9 +93,14 @@ func (m *Mean) Into(dst []float32) error {
 // some parameters are divided while they are in the nearest cache, so that
 // nothing is written but dst.
 func Average(dst []float32, updates [][]float32, weights []int64) error {
+	if len(updates) != len(weights) {
+		return fmt.Errorf("average: %d updates with %d weights", len(updates), len(weights))
+	}
 	m := Mean{dim: len(dst)}
-	if err := m.countAll(updates, weights); err != nil {
-		return err
+	for k, u := range updates {
+		if err := m.count(u, weights[k]); err != nil {
+			return fmt.Errorf("update %d: %w", k, err)
+		}
 	}
 	if m.total == 0 {
 		return fmt.Errorf("average: %w", ErrEmpty)

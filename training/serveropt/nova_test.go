@@ -98,11 +98,8 @@ func TestNovaOfEqualStepsIsTheMean(t *testing.T) {
 		updates := rapid.SliceOfN(rapid.SliceOfN(rapid.Float32Range(-10, 10), 3, 3), k, k).Draw(t, "updates")
 		weights := rapid.SliceOfN(rapid.Int64Range(1, 1000), k, k).Draw(t, "weights")
 		norm := rapid.Float64Range(1, 1e4).Draw(t, "norm")
-		m, want := fedavg.NewMean(3), make([]float32, 3)
-		if err := m.AddAll(updates, weights); err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Into(want); err != nil {
+		want := make([]float32, 3)
+		if err := fedavg.Average(want, updates, weights); err != nil {
 			t.Fatal(err)
 		}
 		got := nova(t, updates, weights, slices.Repeat([]float64{norm}, k))
