@@ -2,12 +2,8 @@ package workers
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,7 +20,7 @@ type updates struct {
 	robust.Cohort
 	place map[governance.NodeID]int
 	rows  [][]float32 // in memory, or nil
-	file  *spool      // else
+	file  *Spool      // else
 }
 
 // gather reads the updates once, into memory or, where they are too many, into
@@ -34,12 +30,9 @@ func (c *combiner) gather(ctx context.Context) (_ *updates, err error) {
 	n, dim := len(c.in.Updates), c.mean.elements
 	u := &updates{place: make(map[governance.NodeID]int, n)}
 	if int64(n)*int64(dim)*4 > inMemory {
-		file, err := os.CreateTemp("", "updates-*")
-		if err != nil {
+		if u.file, err = NewSpool(n, dim); err != nil {
 			return nil, err
 		}
-		_ = os.Remove(file.Name()) // where an open file cannot be removed Close does it
-		u.file = &spool{file: file, n: n, dim: dim}
 		u.Cohort = u.file
 		defer func() {
 			if err != nil {
@@ -89,8 +82,7 @@ func (c *combiner) take(ctx context.Context, u *updates, i int, change []float32
 		u.rows[i] = change
 		return got.norm, nil
 	}
-	_, err = io.Copy(io.NewOffsetWriter(u.file.file, 4*int64(i)*int64(len(change))), &fileReader{values: change})
-	return got.norm, err
+	return got.norm, u.file.Set(i, change)
 }
 
 // copy sets dst to the update of a node.
@@ -103,17 +95,7 @@ func (u *updates) copy(dst []float32, node governance.NodeID) error {
 		copy(dst, u.rows[i])
 		return nil
 	}
-	raw := make([]byte, 4*min(span, len(dst)))
-	for from := 0; from < len(dst); from += span {
-		part := dst[from:min(from+span, len(dst))]
-		if _, err := u.file.file.ReadAt(raw[:4*len(part)], 4*(int64(i)*int64(len(dst))+int64(from))); err != nil {
-			return err
-		}
-		for k := range part {
-			part[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
-		}
-	}
-	return nil
+	return u.file.Get(dst, i)
 }
 
 // Close forgets the updates.

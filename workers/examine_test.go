@@ -3,8 +3,6 @@ package workers
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -237,13 +235,13 @@ func TestPrivateRoundsAreNotLookedAt(t *testing.T) {
 // A file and memory give the same updates.
 func TestGatheredUpdates(t *testing.T) {
 	values := [][]float32{random(1, 3*span+5), random(2, 3*span+5)}
-	file, err := os.CreateTemp(t.TempDir(), "")
+	file, err := NewSpool(2, len(values[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &updates{place: map[governance.NodeID]int{4: 0, 9: 1}, file: &spool{file: file, n: 2, dim: len(values[0])}}
-	for _, v := range values {
-		if _, err := io.Copy(file, &fileReader{values: v}); err != nil {
+	u := &updates{place: map[governance.NodeID]int{4: 0, 9: 1}, file: file}
+	for i, v := range values {
+		if err := file.Set(i, v); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,12 +3,8 @@ package workers
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math"
-	"os"
 	"slices"
 	"strconv"
 
@@ -189,74 +185,21 @@ func (c *combiner) rule(ctx context.Context, cohort robust.Cohort, f int) (robus
 
 // write lays the members' voices into a private file that has no name, and
 // returns their norms.
-func (c *combiner) write(ctx context.Context, list []voice) (*spool, []float64, error) {
-	file, err := os.CreateTemp("", "voices-*")
+func (c *combiner) write(ctx context.Context, list []voice) (*Spool, []float64, error) {
+	s, err := NewSpool(len(list), c.mean.elements)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &spool{file: file, n: len(list), dim: c.mean.elements}
-	_ = os.Remove(file.Name()) // where an open file cannot be removed Close does it
 	norms, dst := make([]float64, len(list)), make([]float32, c.mean.elements)
 	for i, v := range list {
 		err := c.hear(ctx, v, dst)
 		if err == nil {
 			norms[i] = fedavg.Norm(dst)
-			_, err = io.Copy(file, &fileReader{values: dst})
+			err = s.Set(i, dst)
 		}
 		if err != nil {
 			return nil, nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, norms, nil
-}
-
-// spool is a robust.Cohort in a file: n vectors of dim float32, one after the other.
-type spool struct {
-	file   *os.File
-	n, dim int
-}
-
-// Size is the number of voices and of parameters.
-func (s *spool) Size() (n, dim int) { return s.n, s.dim }
-
-// span is how many parameters of an update are read at once.
-const span = 32 * robust.Block
-
-// Each reads ranges of all voices: span parameters of each, and fewer of more
-// than 256, so that they are 32 MB together.
-func (s *spool) Each(visit func(from int, part [][]float32) error) error {
-	size := min(span, max(1, 8192/max(1, s.n))*robust.Block)
-	part, failed := make([][]float32, s.n), make([]error, s.n)
-	for i := range part {
-		part[i] = make([]float32, min(size, s.dim))
-	}
-	for from := 0; from < s.dim; from += size {
-		length := min(size, s.dim-from)
-		fedavg.Split(s.n, 1, func(lo, hi int) {
-			raw := make([]byte, 4*length)
-			for i := lo; i < hi; i++ {
-				part[i] = part[i][:length]
-				_, failed[i] = s.file.ReadAt(raw, 4*(int64(i)*int64(s.dim)+int64(from)))
-				for j := range part[i] {
-					part[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*j:]))
-				}
-			}
-		})
-		if err := errors.Join(failed...); err != nil {
-			return err
-		}
-		if err := visit(from, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Close forgets the voices.
-func (s *spool) Close() error {
-	err := s.file.Close()
-	if gone := os.Remove(s.file.Name()); gone != nil && !errors.Is(gone, os.ErrNotExist) {
-		err = errors.Join(err, gone)
-	}
-	return err
 }

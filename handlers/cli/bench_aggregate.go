@@ -2,13 +2,10 @@ package cli
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,6 +13,7 @@ import (
 
 	"codeberg.org/althing/althing/training/fedavg"
 	"codeberg.org/althing/althing/training/robust"
+	"codeberg.org/althing/althing/workers"
 )
 
 // aggregateReport is what bench aggregate prints with --json. Its keys are
@@ -176,7 +174,7 @@ func (r *aggregateReport) robust(ctx context.Context, combine func([]float32, ro
 			return err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		cohort = &spooled{file, r.Updates, r.Parameters}
+		cohort = file
 	} else {
 		rows := make([][]float32, r.Updates)
 		for k := range rows {
@@ -199,53 +197,15 @@ func (r *aggregateReport) robust(ctx context.Context, combine func([]float32, ro
 	return nil
 }
 
-// spooled is a cohort in a file, one update after the other.
-type spooled struct {
-	file   *os.File
-	n, dim int
-}
-
-// Size returns the number of updates and of parameters in each.
-func (s *spooled) Size() (n, dim int) { return s.n, s.dim }
-
-// Each reads ranges of all updates.
-func (s *spooled) Each(visit func(from int, part [][]float32) error) error {
-	const span = 64 * robust.Block
-	raw, part := make([]byte, 4*span), make([][]float32, s.n)
-	for i := range part {
-		part[i] = make([]float32, span)
-	}
-	for from := 0; from < s.dim; from += span {
-		n := min(span, s.dim-from)
-		for i := range part {
-			if _, err := s.file.ReadAt(raw[:4*n], 4*(int64(i)*int64(s.dim)+int64(from))); err != nil {
-				return err
-			}
-			part[i] = part[i][:n]
-			for k := range n {
-				part[i][k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
-			}
-		}
-		if err := visit(from, part); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func spoolUpdates(n, dim int) (*os.File, error) {
-	file, err := os.CreateTemp("", "althing-updates-*")
+func spoolUpdates(n, dim int) (*workers.Spool, error) {
+	file, err := workers.NewSpool(n, dim)
 	if err != nil {
 		return nil, err
 	}
-	err = os.Remove(file.Name())
-	row, raw := make([]float32, dim), make([]byte, 4*dim)
+	row := make([]float32, dim)
 	for k := 0; k < n && err == nil; k++ {
 		fill(row, k)
-		for i, v := range row {
-			binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(v))
-		}
-		_, err = file.Write(raw)
+		err = file.Set(k, row)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
